@@ -1,0 +1,73 @@
+/**
+ * The record that makes a load count (contract.md 4): `_cdc/loads/<schema>/<table>/<number>.json`, put-if-absent, named by
+ * the change number the load stands at. LOAD files that no record lists do not exist for merge.
+ */
+
+import { z } from 'zod';
+import type { TableName } from '../change.ts';
+import { type ChangeNumber, formatChangeNumber, parseChangeNumber } from '../change-number.ts';
+import type { Store } from '../store/store.ts';
+import { definitionFromJson, definitionToJson, type TableDefinition } from '../table-definition.ts';
+import { loadRecordFolder } from './layout.ts';
+
+export interface LoadFile {
+  /** Relative to staging. */
+  key: string;
+  /** Bytes. */
+  size: number;
+  rows: number;
+}
+
+export interface LoadRecord extends TableName {
+  format: 1;
+  /** `load`: a full load; `truncate`: the table was emptied at this number; `start`: followed from a position without a load. */
+  kind: 'load' | 'truncate' | 'start';
+  /** The number the load stands at; changes up to it are part of it. */
+  number: ChangeNumber;
+  /** Where in the binlog that is, as `file:offset`. */
+  position: string;
+  /** The table as the load read it. */
+  definition: TableDefinition;
+  files: LoadFile[];
+}
+
+const recordFile = z.object({
+  format: z.literal(1),
+  schema: z.string(),
+  table: z.string(),
+  kind: z.enum(['load', 'truncate', 'start']),
+  number: z.string().transform(parseChangeNumber),
+  position: z.string(),
+  definition: definitionFromJson,
+  files: z.array(z.object({ key: z.string(), size: z.number(), rows: z.number() })),
+});
+
+/** Publishes the record: from here the load counts. A second record at the same number gets `-2`, `-3` …; the same record again is nothing new. */
+export async function publishLoadRecord(staging: Store, record: LoadRecord): Promise<void> {
+  const body = JSON.stringify(
+    { ...record, number: formatChangeNumber(record.number), definition: definitionToJson(record.definition) },
+    null,
+    2,
+  );
+  const base = `${loadRecordFolder(record)}${formatChangeNumber(record.number)}`;
+  for (let attempt = 1; ; attempt++) {
+    const key = attempt === 1 ? `${base}.json` : `${base}-${attempt}.json`;
+    if (await staging.putIfAbsent(key, body)) return;
+    if ((await staging.get(key)).toString() === body) return;
+  }
+}
+
+/** All records of a table by number, then by suffix: the order in which they replace the table. */
+export async function readLoadRecords(staging: Store, table: TableName): Promise<LoadRecord[]> {
+  const objects = await staging.list(loadRecordFolder(table));
+  const records = await Promise.all(
+    objects.map(async ({ key }) => recordFile.parse(JSON.parse((await staging.get(key)).toString()))),
+  );
+  const suffix = (key: string) => Number(/-(\d+)\.json$/.exec(key)?.[1] ?? 1);
+  return records
+    .map((record, index) => ({ record, suffix: suffix(objects[index]?.key ?? '') }))
+    .sort((a, b) =>
+      a.record.number < b.record.number ? -1 : a.record.number > b.record.number ? 1 : a.suffix - b.suffix,
+    )
+    .map(({ record }) => record);
+}
