@@ -1,0 +1,113 @@
+/** DuckDB: its settings, connections and results. No extension is loaded; what the npm binary holds is all we use. */
+
+import { mkdir } from 'node:fs/promises';
+import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type Json } from '@duckdb/node-api';
+import { CancelledError } from '../errors.ts';
+import { engineError } from './engine-error.ts';
+
+export type { DuckDBDataChunk as DataChunk, Json } from '@duckdb/node-api';
+
+export interface EngineOptions {
+  /** As DuckDB writes it: `768MB`. What does not fit is spilled to `tempDirectory`. */
+  memoryLimit?: string;
+  threads?: number;
+  tempDirectory: string;
+  /** Stops the statements under way; they throw CancelledError. */
+  signal?: AbortSignal | undefined;
+}
+
+/** An in-memory database; tables without TEMP are seen by all its connections. */
+export interface Engine {
+  connect(): Promise<EngineConnection>;
+  /** Runs with a connection of its own. */
+  withConnection<T>(work: (connection: EngineConnection) => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+export interface EngineConnection {
+  /** Runs one or several statements; says how many rows changed. */
+  run(sql: string): Promise<number>;
+  /** The rows of a small result. Integers of 64 bits and more, decimals, dates and times are strings; binary is DuckDB's escaped text. */
+  rows(sql: string): Promise<Record<string, Json>[]>;
+  /** A large result chunk by chunk (2,048 rows): `chunk.getColumnVector(i)`, `chunk.getColumnValues(i)`. */
+  chunks(sql: string): AsyncIterable<DuckDBDataChunk>;
+  close(): void;
+}
+
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const { memoryLimit = '768MB', threads, tempDirectory, signal } = options;
+  if (signal?.aborted) throw new CancelledError();
+  const settings: Record<string, string> = {
+    memory_limit: memoryLimit,
+    temp_directory: tempDirectory,
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    ...(threads === undefined ? {} : { threads: String(threads) }),
+  };
+  await mkdir(tempDirectory, { recursive: true });
+  const instance = await DuckDBInstance.create(':memory:', settings);
+  const open = new Set<DuckDBConnection>();
+  const interrupt = () => {
+    for (const connection of open) connection.interrupt();
+  };
+  signal?.addEventListener('abort', interrupt);
+
+  const connect = async (): Promise<EngineConnection> => {
+    const connection = await instance.connect();
+    open.add(connection);
+    // Times are instants in UTC for everyone who reads the lake.
+    await connection.run("SET TimeZone='UTC'");
+    const guarded = async <T>(sql: string, work: () => Promise<T>): Promise<T> => {
+      if (signal?.aborted) throw new CancelledError();
+      try {
+        return await work();
+      } catch (error) {
+        throw engineError(error, sql);
+      }
+    };
+    return {
+      run: (sql) => guarded(sql, async () => (await connection.run(sql)).rowsChanged),
+      rows: (sql) => guarded(sql, async () => (await connection.runAndReadAll(sql)).getRowObjectsJson()),
+      async *chunks(sql) {
+        const result = await guarded(sql, () => connection.stream(sql));
+        for (;;) {
+          const chunk = await guarded(sql, () => result.fetchChunk());
+          if (chunk === null || chunk.rowCount === 0) return;
+          yield chunk;
+        }
+      },
+      close() {
+        open.delete(connection);
+        connection.closeSync();
+      },
+    };
+  };
+
+  return {
+    connect,
+    async withConnection(work) {
+      const connection = await connect();
+      try {
+        return await work(connection);
+      } finally {
+        connection.close();
+      }
+    },
+    close() {
+      signal?.removeEventListener('abort', interrupt);
+      for (const connection of open) connection.closeSync();
+      open.clear();
+      instance.closeSync();
+    },
+  };
+}
+
+/** Runs with an engine of its own and closes it. */
+export async function withEngine<T>(options: EngineOptions, work: (engine: Engine) => Promise<T>): Promise<T> {
+  const engine = await openEngine(options);
+  try {
+    return await work(engine);
+  } finally {
+    engine.close();
+  }
+}
