@@ -1,0 +1,125 @@
+/** Connections to the source: one way to connect, one session, and what driver errors mean to a user. */
+
+import mysql from 'mysql2/promise';
+import { CancelledError, CdcError, messageOf, nativeCodeOf } from '../errors.ts';
+
+export interface SourceAddress {
+  host: string;
+  port: number;
+  /** A Unix socket, used instead of host and port. */
+  socket?: string;
+  user: string;
+  password: string;
+  database?: string;
+  /** `verify`: the chain and the host name, against `ca` (PEM text) or the system's list. */
+  tls?: { mode: 'off' | 'verify'; ca?: string };
+}
+
+/**
+ * What values mean must not depend on the server's defaults (contract.md 10). PAD_CHAR_TO_FULL_LENGTH must be off: the binlog
+ * has CHAR without its blanks.
+ */
+const SESSION = `SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'`;
+
+/**
+ * Opens a connection whose session reads times in UTC and text in utf8mb4. Every value of a row comes as its text or null: no
+ * number, date or JSON value passes through a JavaScript value that could change it. Binary columns are selected as HEX().
+ */
+export async function connectSource(
+  address: SourceAddress,
+  options: { signal?: AbortSignal; multipleStatements?: boolean } = {},
+): Promise<mysql.Connection> {
+  const { signal } = options;
+  if (signal?.aborted) throw new CancelledError();
+  let connection: mysql.Connection;
+  try {
+    connection = await mysql.createConnection({
+      ...(address.socket === undefined
+        ? { host: address.host, port: address.port }
+        : { socketPath: address.socket, host: address.host }),
+      user: address.user,
+      password: address.password,
+      ...(address.database === undefined ? {} : { database: address.database }),
+      ...(address.tls?.mode === 'verify' ? { ssl: tlsOptions(address.tls.ca) } : {}),
+      charset: 'utf8mb4_general_ci',
+      multipleStatements: options.multipleStatements ?? false,
+      connectTimeout: 10_000,
+      enableKeepAlive: true,
+      typeCast: (field: { string(encoding: string): string | null }) => field.string('utf8'),
+    });
+  } catch (error) {
+    throw connectError(error, address);
+  }
+  // A connection that dies while nobody waits for it must not take the process with it; the next query reports it.
+  connection.on('error', () => {});
+  const abort = () => connection.destroy();
+  signal?.addEventListener('abort', abort, { once: true });
+  connection.once('end', () => signal?.removeEventListener('abort', abort));
+  try {
+    await connection.query(SESSION);
+  } catch (error) {
+    connection.destroy();
+    if (signal?.aborted) throw new CancelledError();
+    throw sourceError(error, `preparing the session on ${describe(address)}`);
+  }
+  return connection;
+}
+
+function tlsOptions(ca: string | undefined) {
+  return { rejectUnauthorized: true, verifyIdentity: true, minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca }) };
+}
+
+function describe(address: SourceAddress): string {
+  return address.socket ?? `${address.host}:${address.port}`;
+}
+
+const LOST = new Set(['PROTOCOL_CONNECTION_LOST', 'ECONNRESET', 'EPIPE', 'ER_SERVER_SHUTDOWN', 'ER_CONNECTION_KILLED']);
+const DENIED = new Set([
+  'ER_ACCESS_DENIED_ERROR',
+  'ER_DBACCESS_DENIED_ERROR',
+  'ER_ACCESS_DENIED_NO_PASSWORD_ERROR',
+  'ER_SPECIFIC_ACCESS_DENIED_ERROR',
+  'ER_TABLEACCESS_DENIED_ERROR',
+  'ER_COLUMNACCESS_DENIED_ERROR',
+  'ER_HOST_NOT_PRIVILEGED',
+]);
+
+function connectError(error: unknown, address: SourceAddress): CdcError {
+  const where = describe(address);
+  const code = nativeCodeOf(error) ?? '';
+  const why = messageOf(error);
+  if (DENIED.has(code))
+    return new CdcError('source.access-denied', `connecting to ${where} as ${address.user}: ${why}`, {
+      hint: `check the user name, the password and the host that ${address.user} may connect from`,
+      cause: error,
+    });
+  if (code === 'ER_BAD_DB_ERROR')
+    return new CdcError('source.no-database', `connecting to ${where}: ${why}`, {
+      hint: 'check the database in `source:` of cdc.yaml',
+      cause: error,
+    });
+  if (code === 'HANDSHAKE_NO_SSL_SUPPORT' || /CERT|SSL|TLS|ALTNAME|SELF_SIGNED|ISSUER/.test(code))
+    return new CdcError('source.tls', `connecting to ${where} over TLS: ${why}`, {
+      hint: 'give the authority that signed the server with `source.tls.ca` or CDC_TLS_CA, and the host by the name in its certificate',
+      cause: error,
+    });
+  return new CdcError('source.unreachable', `connecting to ${where}: ${why === '' ? code : why}`, {
+    hint: `check that the server runs, and that ${where} can be reached from here (address, port, firewall)`,
+    cause: error,
+  });
+}
+
+/** What a driver error from a later query means; `doing` reads "reading the columns of shop.orders". */
+export function sourceError(error: unknown, doing: string): CdcError {
+  if (error instanceof CdcError) return error;
+  const code = nativeCodeOf(error) ?? '';
+  const message = `${doing}: ${messageOf(error)}`;
+  if (DENIED.has(code))
+    return new CdcError('source.access-denied', message, {
+      hint: 'grant what is missing; `cdc check` lists it',
+      cause: error,
+    });
+  if (LOST.has(code) || /closed state|Connection lost/.test(messageOf(error)))
+    return new CdcError('source.lost', message, { hint: 'check that the server runs, then try again', cause: error });
+  return new CdcError('source.failed', message, { cause: error });
+}
