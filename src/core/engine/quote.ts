@@ -15,3 +15,11 @@ export function quoteText(text: string): string {
 export function quoteTexts(texts: readonly string[]): string {
   return `[${texts.map(quoteText).join(', ')}]`;
 }
+
+/**
+ * Paths of files to read, each meaning that file alone: the engine takes `*`, `?` and `[` in a path for a pattern and would
+ * read `data1/` for `data[1]/` where both are there.
+ */
+export function quotePaths(paths: readonly string[]): string {
+  return quoteTexts(paths.map((path) => path.replace(/[*?[]/g, '[$&]')));
+}
