@@ -57,17 +57,23 @@ export async function publishLoadRecord(staging: Store, record: LoadRecord): Pro
   }
 }
 
+/** A record as it lies in staging. */
+export interface StoredLoadRecord extends LoadRecord {
+  key: string;
+  /** 1, or the `2`, `3` … of a later record at the same number. */
+  suffix: number;
+}
+
 /** All records of a table by number, then by suffix: the order in which they replace the table. */
-export async function readLoadRecords(staging: Store, table: TableName): Promise<LoadRecord[]> {
+export async function readLoadRecords(staging: Store, table: TableName): Promise<StoredLoadRecord[]> {
   const objects = await staging.list(loadRecordFolder(table));
   const records = await Promise.all(
     objects.map(async ({ key }) => recordFile.parse(JSON.parse((await staging.get(key)).toString()))),
   );
-  const suffix = (key: string) => Number(/-(\d+)\.json$/.exec(key)?.[1] ?? 1);
   return records
-    .map((record, index) => ({ record, suffix: suffix(objects[index]?.key ?? '') }))
-    .sort((a, b) =>
-      a.record.number < b.record.number ? -1 : a.record.number > b.record.number ? 1 : a.suffix - b.suffix,
-    )
-    .map(({ record }) => record);
+    .map((record, index): StoredLoadRecord => {
+      const key = objects[index]?.key ?? '';
+      return { ...record, key, suffix: Number(/-(\d+)\.json$/.exec(key)?.[1] ?? 1) };
+    })
+    .sort((a, b) => (a.number < b.number ? -1 : a.number > b.number ? 1 : a.suffix - b.suffix));
 }
