@@ -18,6 +18,8 @@ export async function writeCheckpoint(table: LakeTable, snapshot: Snapshot, now:
   const { store, engine, folder } = table;
   const expired = now.getTime() - deletedFileRetentionMs(snapshot.metaData.configuration);
   const lines = checkpointLines(snapshot, expired);
+  // DuckDB takes twice this much memory a thread at once.
+  const longestLine = lines.reduce((longest, line) => Math.max(longest, Buffer.byteLength(line)), 1_000_000) + 1;
   const source = await store.scratchPath('checkpoint.ndjson');
   const target = await store.scratchPath('checkpoint.parquet');
   try {
@@ -25,7 +27,7 @@ export async function writeCheckpoint(table: LakeTable, snapshot: Snapshot, now:
     const columns = Object.entries(CHECKPOINT_COLUMNS).map(([name, type]) => `${quoteName(name)}: ${quoteText(type)}`);
     await engine.withConnection((connection) =>
       connection.run(
-        `COPY (SELECT * FROM read_json(${quoteText(source)}, format='newline_delimited', maximum_object_size=268435456, columns={${columns.join(', ')}})) ` +
+        `COPY (SELECT * FROM read_json(${quoteText(source)}, format='newline_delimited', maximum_object_size=${longestLine}, columns={${columns.join(', ')}})) ` +
           `TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd)`,
       ),
     );
