@@ -1,0 +1,93 @@
+/** The folder of fetched servers: what is in it, and how a new one gets there whole or not at all. */
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { CdcError, messageOf, nativeCodeOf } from '../errors.ts';
+import { compareVersions, type ServerFlavor } from './server-binary.ts';
+import { firstClosedFolder, serviceAccount } from './service-account.ts';
+
+export interface UnpackedServer {
+  mysqld: string;
+  env: Record<string, string>;
+}
+
+// As root with a cache under /root: the server's user could not read its own files there.
+const ROOT_CACHE = '/var/cache/cdc';
+
+/** Makes the cache folder; returns another one when the server's user could not read this one. */
+export async function prepareCache(cacheDir: string): Promise<string> {
+  try {
+    await mkdir(cacheDir, { recursive: true });
+    const account = await serviceAccount();
+    if (account === undefined || (await firstClosedFolder(cacheDir, account)) === undefined) return cacheDir;
+    await mkdir(ROOT_CACHE, { recursive: true, mode: 0o755 });
+    return ROOT_CACHE;
+  } catch (error) {
+    throw new CdcError('server.cache', `making the cache folder ${cacheDir}: ${messageOf(error)}`, {
+      hint: 'set CDC_CACHE_DIR to a folder that can be written',
+      cause: error,
+    });
+  }
+}
+
+/** Unpacked servers, the newest first; MariaDB before MySQL when no flavor is asked for, for it is smaller and starts faster. */
+export async function cachedServers(options: {
+  cacheDir: string;
+  flavor?: ServerFlavor | undefined;
+}): Promise<UnpackedServer[]> {
+  const found: (UnpackedServer & { flavor: string; version: string })[] = [];
+  for (const cacheDir of [options.cacheDir, ROOT_CACHE]) {
+    for (const name of await readdir(cacheDir).catch(() => [])) {
+      const [, flavor, version] = /^(mariadb|mysql)-(\d+\.\d+\.\d+)$/.exec(name) ?? [];
+      if (flavor === undefined || version === undefined) continue;
+      if (options.flavor !== undefined && options.flavor !== flavor) continue;
+      const unpacked = await unpackedServer(path.join(cacheDir, name));
+      if (unpacked !== undefined) found.push({ ...unpacked, flavor, version });
+    }
+  }
+  return found.sort((a, b) =>
+    a.flavor === b.flavor ? compareVersions(b.version, a.version) : a.flavor < b.flavor ? -1 : 1,
+  );
+}
+
+/** A cached server: its mysqld, and the libraries that lie beside it for systems that lack them. */
+export async function unpackedServer(root: string): Promise<UnpackedServer | undefined> {
+  for (const name of ['usr/sbin/mariadbd', 'bin/mysqld']) {
+    const mysqld = path.join(root, name);
+    const there = await stat(mysqld).then(
+      () => true,
+      () => false,
+    );
+    if (there) return { mysqld, env: await libraryEnv(root) };
+  }
+  return undefined;
+}
+
+export const LIBRARY_FOLDER = 'missing-libraries';
+
+async function libraryEnv(root: string): Promise<Record<string, string>> {
+  const folder = path.join(root, LIBRARY_FOLDER);
+  const names = await readdir(folder).catch(() => []);
+  return names.length === 0 ? {} : { LD_LIBRARY_PATH: folder };
+}
+
+/** Runs `unpack` in a folder beside and renames it when all is there: a killed fetch leaves no half server. */
+export async function unpackIntoCache(
+  cacheDir: string,
+  unpack: (temporary: string) => Promise<{ name: string }>,
+): Promise<string> {
+  const temporary = await mkdtemp(path.join(cacheDir, 'unfinished-'));
+  try {
+    await chmod(temporary, 0o755);
+    const { name } = await unpack(temporary);
+    const root = path.join(cacheDir, name);
+    try {
+      await rename(temporary, root);
+    } catch (error) {
+      // Another process was as fast: its server is as good.
+      if (nativeCodeOf(error) !== 'ENOTEMPTY' && nativeCodeOf(error) !== 'EEXIST') throw error;
+    }
+    return root;
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
