@@ -29,6 +29,11 @@ export interface TableDefinition extends TableName {
   columns: ColumnDefinition[];
   /** Names of the key's columns in key order; empty for a table without a key. */
   key: string[];
+  /** The unique index behind a key chosen by `key:` in cdc.yaml; absent when the key is the primary key. */
+  keyIndex?: string | undefined;
+  /** The table's own default character set and collation: what an ADD COLUMN without one gets. */
+  charset?: string | undefined;
+  collation?: string | undefined;
   zeroDates: ZeroDates;
 }
 
@@ -38,7 +43,9 @@ export type SourceColumn = Omit<ColumnDefinition, 'lake' | 'delta'>;
 /** Completes a definition with lake names and Delta types; throws `type.unsupported` naming the first column whose type is not known yet. */
 export function defineTable(
   table: TableName,
-  source: { number: ChangeNumber; columns: SourceColumn[]; key: string[]; zeroDates: ZeroDates },
+  source: Pick<TableDefinition, 'number' | 'key' | 'keyIndex' | 'charset' | 'collation' | 'zeroDates'> & {
+    columns: SourceColumn[];
+  },
 ): TableDefinition {
   const names = lakeNames(source.columns.map((column) => column.name));
   const columns = source.columns.map((column, index) => {
@@ -60,6 +67,9 @@ export function defineTable(
     number: source.number,
     columns,
     key: source.key,
+    ...(source.keyIndex === undefined ? {} : { keyIndex: source.keyIndex }),
+    ...(source.charset === undefined ? {} : { charset: source.charset }),
+    ...(source.collation === undefined ? {} : { collation: source.collation }),
     zeroDates: source.zeroDates,
   };
 }
@@ -99,16 +109,23 @@ const definitionFile = z.object({
     }),
   ),
   key: z.array(z.string()),
+  key_index: z.string().optional(),
+  charset: z.string().optional(),
+  collation: z.string().optional(),
   zero_dates: z.enum(['null', 'fail', 'text']),
 });
 
 /** A plain object for JSON, as it stands in definition files, load records and merge plans. */
 export function definitionToJson(definition: TableDefinition): Record<string, unknown> {
-  const { zeroDates, number, ...rest } = definition;
-  return { ...rest, number: formatChangeNumber(number), zero_dates: zeroDates };
+  const { zeroDates, keyIndex, number, ...rest } = definition;
+  return { ...rest, number: formatChangeNumber(number), key_index: keyIndex, zero_dates: zeroDates };
 }
 
 /** The schema other files embed a definition with; throws zod's error for anything else. */
 export const definitionFromJson = definitionFile.transform(
-  ({ zero_dates, ...rest }): TableDefinition => ({ ...rest, zeroDates: zero_dates }),
+  ({ zero_dates, key_index, ...rest }): TableDefinition => ({
+    ...rest,
+    ...(key_index === undefined ? {} : { keyIndex: key_index }),
+    zeroDates: zero_dates,
+  }),
 );
