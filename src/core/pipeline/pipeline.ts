@@ -1,0 +1,70 @@
+/** A pipeline as its commands hold it: the configuration with its stores opened and its source found. */
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SourceAddress } from '../binlog/connection.ts';
+import type { Config } from '../config.ts';
+import { CdcError, messageOf } from '../errors.ts';
+import { resolveSecret } from '../secret.ts';
+import { privateServerState } from '../server/state.ts';
+import { openLocalStore } from '../store/local.ts';
+import type { Store } from '../store/store.ts';
+
+export interface Pipeline {
+  config: Config;
+  staging: Store;
+  lake: Store;
+  /** Identifies this pipeline's merges of a table in the Delta log's `txn`. */
+  appId(table: { schema: string; table: string }): string;
+  /** Where the private server lives, when the source is one. */
+  serverFolder: string;
+  /** The user that capture and load read with; `admin` may write (private server only, else the same user). */
+  address(user?: 'cdc' | 'admin'): Promise<SourceAddress>;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Touches nothing; `variables` is the environment that secrets are read from at the moment of connecting. */
+export function openPipeline(config: Config, variables: Variables): Pipeline {
+  const serverFolder = join(config.stateFolder, 'server');
+  return {
+    config,
+    staging: openLocalStore(config.staging.location),
+    lake: openLocalStore(config.lake.location),
+    appId: (table) => `cdc/${config.name}/${table.schema}.${table.table}`,
+    serverFolder,
+    address: (user = 'cdc') => sourceAddress(config, serverFolder, user, variables),
+  };
+}
+
+async function sourceAddress(config: Config, serverFolder: string, user: 'cdc' | 'admin', variables: Variables): Promise<SourceAddress> {
+  const { source } = config;
+  if (source.kind === 'private') {
+    const server = await privateServerState(serverFolder);
+    if (server.state === 'absent')
+      throw new CdcError('server.absent', 'connecting to the private server: there is none yet', { hint: 'cdc init' });
+    if (server.state === 'stopped')
+      throw new CdcError('server.stopped', 'connecting to the private server: it is stopped', { hint: 'cdc start' });
+    // Over TCP, as any other source: the socket's folder need not be reachable for whoever runs cdc.
+    return { host: server.host, port: server.port, ...server.users[user], tls: { mode: 'off' } };
+  }
+  const { host, port, tls } = source;
+  return {
+    host,
+    port,
+    user: source.user,
+    password: await resolveSecret(source.password, variables),
+    tls: { mode: tls.mode, ...(tls.ca === undefined ? {} : { ca: await readCa(tls.ca) }) },
+  };
+}
+
+async function readCa(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new CdcError('source.tls', `reading the certificate authority ${path}: ${messageOf(cause)}`, {
+      cause,
+      hint: 'name a PEM file with `source.tls.ca` in cdc.yaml or CDC_TLS_CA',
+    });
+  }
+}

@@ -1,0 +1,115 @@
+/** The worker as a process of this machine: started apart from the terminal, watched until it is ready, stopped. */
+
+import { spawn } from 'node:child_process';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CAPTURE_LEASE } from '../change-file/layout.ts';
+import { CdcError, nativeCodeOf, throwIfCancelled } from '../errors.ts';
+import type { Progress } from '../progress.ts';
+import { describeLease } from '../store/lease.ts';
+import { isGone } from '../store/process-identity.ts';
+import type { Pipeline } from './pipeline.ts';
+import { readWorkerState, type WorkerState, workerLogPath } from './worker-state.ts';
+
+/** The worker of this folder, if its process is alive; what it last said otherwise. */
+export interface WorkerFound {
+  alive: boolean;
+  state: WorkerState | undefined;
+}
+
+export async function findWorker(stateFolder: string): Promise<WorkerFound> {
+  const state = await readWorkerState(stateFolder);
+  return { state, alive: state !== undefined && !(await isGone(state.process)) };
+}
+
+/** Throws `worker.elsewhere` when somebody holds the capture lease, for starting a second worker would only wait for it. */
+export async function refuseSecondWorker(pipeline: Pipeline): Promise<void> {
+  const lease = await describeLease(pipeline.staging, CAPTURE_LEASE);
+  if (lease === undefined || lease.free) return;
+  throw new CdcError('worker.elsewhere', `another worker captures into ${pipeline.staging.location}: pid ${lease.holder.pid} on ${lease.holder.host}`, {
+    hint: `stop it there with \`cdc stop\`; after a crash of ${lease.holder.host} its lease ends by itself within a minute`,
+  });
+}
+
+/** Starts `command` (a cdc that runs the worker in the foreground) as a process of its own session, its output in the log. */
+export async function spawnWorker(options: { command: string[]; stateFolder: string; folder: string; env: NodeJS.ProcessEnv }): Promise<number> {
+  await mkdir(options.stateFolder, { recursive: true });
+  const log = await open(workerLogPath(options.stateFolder), 'a');
+  try {
+    const [program = process.execPath, ...args] = options.command;
+    const child = spawn(program, args, { cwd: options.folder, env: options.env, detached: true, stdio: ['ignore', log.fd, log.fd] });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+    child.unref();
+    return child.pid ?? 0;
+  } finally {
+    await log.close();
+  }
+}
+
+/**
+ * Waits until the worker with this pid has confirmed its position and merged its loads (or, without `ongoing`, has
+ * finished). Throws what the worker failed with.
+ */
+export async function waitForWorker(options: { pid: number; stateFolder: string; progress: Progress; signal: AbortSignal }): Promise<WorkerState> {
+  const { pid, stateFolder, progress, signal } = options;
+  for (;;) {
+    throwIfCancelled(signal);
+    const state = await readWorkerState(stateFolder);
+    if (state?.process.pid === pid) {
+      if (state.state === 'failed') throw failureOf(state);
+      if (state.state === 'stopped') return state;
+      if (state.state === 'following' && state.loadsMerged) return state;
+      const stuck = Object.values(state.tables).find((table) => table.error !== undefined)?.error;
+      if (stuck !== undefined && state.state === 'following')
+        throw new CdcError(stuck.code, stuck.message, stuck.hint === undefined ? {} : { hint: stuck.hint });
+      progress.update(state.doing);
+    }
+    if (!isProcess(pid)) {
+      const last = await readWorkerState(stateFolder);
+      if (last?.process.pid === pid && last.state !== 'starting' && last.state !== 'loading') continue;
+      throw new CdcError('worker.died', `the worker (pid ${pid}) ended without a word: ${await lastLines(stateFolder)}`, { hint: 'cdc logs' });
+    }
+    await sleep(100, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Ends the worker of this folder and waits for it; false when none runs. Throws when it does not end in time. */
+export async function stopWorker(stateFolder: string, signal: AbortSignal): Promise<boolean> {
+  const found = await findWorker(stateFolder);
+  if (!found.alive || found.state === undefined) return false;
+  const { pid } = found.state.process;
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if (nativeCodeOf(error) === 'EPERM')
+      throw new CdcError('worker.not-ours', `stopping the worker (pid ${pid}): it belongs to another user`, { hint: `sudo kill ${pid}` });
+  }
+  for (let waited = 0; waited < 30_000; waited += 50) {
+    throwIfCancelled(signal);
+    if (await isGone(found.state.process)) return true;
+    await sleep(50);
+  }
+  throw new CdcError('worker.stuck', `the worker (pid ${pid}) has not ended within 30 s`, { hint: `kill -9 ${pid}   # nothing is lost: it goes on from its checkpoint` });
+}
+
+export function failureOf(state: WorkerState): CdcError {
+  const error = state.error ?? { code: 'worker.failed', message: 'the worker failed' };
+  return new CdcError(error.code, error.message, { hint: error.hint ?? 'cdc logs' });
+}
+
+function isProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function lastLines(stateFolder: string): Promise<string> {
+  const log = await readFile(workerLogPath(stateFolder), 'utf8').catch(() => '');
+  return log.trim().split('\n').slice(-5).join('\n');
+}

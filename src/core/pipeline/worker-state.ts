@@ -1,0 +1,109 @@
+/** What the worker tells of itself in `.cdc/worker.json`: for `status`, `replicate` and `stop` on this machine. Nothing is resumed from it. */
+
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { nativeCodeOf } from '../errors.ts';
+
+const problem = z.object({ code: z.string(), message: z.string(), hint: z.string().optional() });
+
+const workerFile = z.object({
+  format: z.literal(1),
+  process: z.object({
+    host: z.string(),
+    pid: z.number().int(),
+    started: z.string().optional(),
+    boot: z.string().optional(),
+    machine: z.string().optional(),
+  }),
+  startedAt: z.string(),
+  updatedAt: z.string(),
+  /** What it is at; `following` means that the position is confirmed. */
+  state: z.enum(['starting', 'loading', 'following', 'reconnecting', 'stopped', 'failed']),
+  merge: z.boolean(),
+  ongoing: z.boolean(),
+  /** One line for people: what is under way. */
+  doing: z.string(),
+  position: z.string().optional(),
+  /** Loads that this worker took are merged: what `replicate` waits for. */
+  loadsMerged: z.boolean(),
+  error: problem.optional(),
+  /** By `schema.table`. */
+  tables: z.record(
+    z.string(),
+    z.object({
+      error: problem.optional(),
+      /** Why a merge waits: `gap`, `loading`, the write budget. */
+      waiting: z.string().optional(),
+      mergedAt: z.string().optional(),
+      version: z.number().optional(),
+    }),
+  ),
+});
+
+export type WorkerState = z.infer<typeof workerFile>;
+export type WorkerProblem = z.infer<typeof problem>;
+
+export function workerFilePath(stateFolder: string): string {
+  return join(stateFolder, 'worker.json');
+}
+
+export function workerLogPath(stateFolder: string): string {
+  return join(stateFolder, 'worker.log');
+}
+
+/** undefined when no worker ever ran here, or the file is from another version. */
+export async function readWorkerState(stateFolder: string): Promise<WorkerState | undefined> {
+  try {
+    return workerFile.safeParse(JSON.parse(await readFile(workerFilePath(stateFolder), 'utf8'))).data;
+  } catch (error) {
+    if (nativeCodeOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Keeps the file up to date; writes are gathered, for it is only for eyes. */
+export class WorkerStateFile {
+  readonly #folder: string;
+  #state: WorkerState;
+  #writing: Promise<void> | undefined;
+  #stale = false;
+
+  constructor(folder: string, initial: Omit<WorkerState, 'format' | 'updatedAt'>) {
+    this.#folder = folder;
+    this.#state = { format: 1, updatedAt: new Date().toISOString(), ...initial };
+  }
+
+  get state(): Readonly<WorkerState> {
+    return this.#state;
+  }
+
+  update(changes: Partial<WorkerState>): void {
+    this.#state = { ...this.#state, ...changes, updatedAt: new Date().toISOString() };
+    this.#stale = true;
+    this.#writing ??= this.#write();
+  }
+
+  updateTable(name: string, changes: Partial<WorkerState['tables'][string]>): void {
+    this.update({ tables: { ...this.#state.tables, [name]: { ...this.#state.tables[name], ...changes } } });
+  }
+
+  /** Everything said so far is in the file. */
+  async flush(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#stale) {
+        this.#stale = false;
+        await mkdir(this.#folder, { recursive: true });
+        const path = workerFilePath(this.#folder);
+        await writeFile(`${path}.tmp`, `${JSON.stringify(this.#state, null, 1)}\n`);
+        await rename(`${path}.tmp`, path);
+      }
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+}
