@@ -1,0 +1,62 @@
+/** The process around a command line: signals, streams, the kill switch of the tests, and the only call of process.exit. */
+
+import { readFileSync } from 'node:fs';
+import { type Host, runCommandLine } from './cli/run.ts';
+import { COMMANDS } from './commands/index.ts';
+import { onCrashPoint } from './core/crash-point.ts';
+
+export async function main(words: readonly string[]): Promise<void> {
+  const interrupt = new AbortController();
+  const stop = () => {
+    // The first asks the command to end cleanly; whoever asks again does not want to wait for that.
+    if (interrupt.signal.aborted) process.exit(130);
+    interrupt.abort();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+
+  // A reader that has seen enough (`cdc files | head`) is no failure; what still writes a stream ends.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    interrupt.abort();
+  });
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
+  const code = await runCommandLine({
+    words,
+    variables: process.env,
+    cwd: process.cwd(),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: interrupt.signal,
+    version: version(),
+    commands: COMMANDS,
+    onEnvironment: armKillSwitch,
+  });
+  // Pipes are written in the background: leaving before they are flushed would cut the answer.
+  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  process.exit(code);
+}
+
+/** CDC_KILL_AT: the tests let this process die, as kill -9 would, where a crash must lose nothing. */
+const armKillSwitch: NonNullable<Host['onEnvironment']> = ({ killAt }) => {
+  if (killAt === undefined) return;
+  let left = killAt.time;
+  onCrashPoint((point) => {
+    if (point === killAt.point && --left === 0) process.kill(process.pid, 'SIGKILL');
+  });
+};
+
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.destroyed) return Promise.resolve();
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
+
+function version(): string {
+  const file: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  if (typeof file === 'object' && file !== null && 'version' in file) return String(file.version);
+  throw new Error('package.json has no version');
+}

@@ -1,0 +1,11 @@
+/** Reports as JSON: integers that a double cannot hold become strings; times are ISO-8601 UTC by Date's own form. */
+
+export function toJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, replaceBigInt, indent);
+}
+
+function replaceBigInt(_key: string, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value;
+  const isSafe = value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER;
+  return isSafe ? Number(value) : value.toString();
+}
