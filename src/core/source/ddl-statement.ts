@@ -1,7 +1,7 @@
 /** What a statement in the binlog can mean for the tables that are followed. */
 
 import type { TableName } from '../change.ts';
-import { isSystemSchema } from './table-pattern.ts';
+import { SYSTEM_SCHEMAS } from '../table-pattern.ts';
 
 export type DdlStatement =
   /** Touches no row and no column of any table: GRANT, CREATE VIEW, ANALYZE … */
@@ -89,7 +89,7 @@ export function tablesOf(statement: DdlStatement): TableName[] | undefined {
       ];
     case 'data-change':
       // The server keeps its own books by statements (RDS's heartbeat among them); nobody follows those.
-      return statement.tables?.filter((table) => !isSystemSchema(table.schema));
+      return statement.tables?.filter((table) => !SYSTEM_SCHEMAS.includes(table.schema.toLowerCase()));
     case 'unknown':
       return undefined;
   }

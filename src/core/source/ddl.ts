@@ -39,7 +39,8 @@ const DATA_CHANGES = new Set([
   'EXECUTE',
 ]);
 
-export function parseDdl(sql: string, defaultSchema: string, dialect: SqlDialect = MYSQL_DIALECT): DdlStatement {
+export function parseDdl(sql: string, defaultSchema: string, session: Partial<SqlDialect> = {}): DdlStatement {
+  const dialect = { ...MYSQL_DIALECT, ...session };
   let reader: TokenReader;
   try {
     reader = new TokenReader(sql, tokenize(sql, dialect));
