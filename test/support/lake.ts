@@ -1,0 +1,71 @@
+/** Lake tables for tests: made in a folder of their own with the code under test, and small enough to read aloud. */
+
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Action } from '../../src/core/delta/actions.ts';
+import { commitVersion } from '../../src/core/delta/commit.ts';
+import { createTableActions, removeOf } from '../../src/core/delta/create-table.ts';
+import type { LakeTable } from '../../src/core/delta/lake-table.ts';
+import type { LakeColumn } from '../../src/core/delta/schema.ts';
+import type { Snapshot } from '../../src/core/delta/snapshot.ts';
+import { writeDataFiles } from '../../src/core/delta/write-parquet.ts';
+import { openEngine } from '../../src/core/engine/engine.ts';
+import { type LocalStore, openLocalStore } from '../../src/core/store/local.ts';
+import { temporaryFolder } from './temp-folder.ts';
+
+export interface TestLake extends LakeTable {
+  store: LocalStore;
+  /** The table's folder on disk. */
+  path: string;
+}
+
+export async function openTestLake(): Promise<TestLake> {
+  const root = await temporaryFolder();
+  const engine = await openEngine({ tempDirectory: join(root, '.tmp-engine'), threads: 1 });
+  onTestFinished(() => engine.close());
+  const folder = 'shop/orders/';
+  return { store: openLocalStore(root), folder, engine, path: join(root, folder) };
+}
+
+export const NOW = new Date('2026-11-23T12:00:00Z');
+
+/** Commits, and fails the test when someone else was faster. */
+export async function commit(
+  lake: LakeTable,
+  previous: Snapshot | undefined,
+  actions: readonly Action[],
+): Promise<Snapshot> {
+  const result = await commitVersion(lake, { previous, actions, operation: 'TEST', now: NOW });
+  if (result.state !== 'committed') throw new Error('the version was taken');
+  return result.snapshot;
+}
+
+export async function createTable(
+  lake: LakeTable,
+  columns: readonly LakeColumn[],
+  properties: Record<string, string> = {},
+): Promise<Snapshot> {
+  return await commit(lake, undefined, createTableActions({ columns, properties, now: NOW }));
+}
+
+/** Commits the rows of a SELECT; `replace` takes every file before away. */
+export async function writeRows(
+  lake: LakeTable,
+  previous: Snapshot,
+  select: string,
+  columns: readonly LakeColumn[],
+  options: { replace?: boolean; actions?: Action[]; targetFileBytes?: number } = {},
+): Promise<Snapshot> {
+  const { replace = false, actions = [], targetFileBytes } = options;
+  const adds = await lake.engine.withConnection((connection) =>
+    writeDataFiles(lake, connection, {
+      select,
+      columns,
+      key: [columns[0]?.lake ?? ''],
+      now: NOW,
+      ...(targetFileBytes === undefined ? {} : { targetFileBytes }),
+    }),
+  );
+  const removes = replace ? [...previous.files.values()].map((file) => ({ remove: removeOf(file, NOW) })) : [];
+  return await commit(lake, previous, [...removes, ...adds.map((add) => ({ add })), ...actions]);
+}
