@@ -1,0 +1,335 @@
+/** What of a table waits to be merged: its loads, definitions and change files as they lie in staging, put in order by number. */
+
+import { formatTableName, type TableName } from '../change.ts';
+import { definitionFolder, tableFolder } from '../change-file/layout.ts';
+import { readLoadRecords, type StoredLoadRecord } from '../change-file/load-record.ts';
+import { parseStagedName } from '../change-file/name.ts';
+import { readNumberRange } from '../change-file/read.ts';
+import { type ChangeNumber, formatChangeNumber, numberInRun, runOf } from '../change-number.ts';
+import { CdcError, messageOf } from '../errors.ts';
+import type { Store, StoredObject } from '../store/store.ts';
+import { definitionFromJson, type TableDefinition } from '../table-definition.ts';
+import type { Epoch } from './ledger.ts';
+
+/** A change file of ours and the numbers it holds. */
+export interface RangedFile {
+  key: string;
+  size: number;
+  first: ChangeNumber;
+  last: ChangeNumber;
+  modified: Date;
+}
+
+/** Ranges already known, by key: a file never changes, so a worker need not read it twice. Filled as files are read. */
+export type KnownRanges = Map<
+  string,
+  { size: number; first: ChangeNumber | undefined; last: ChangeNumber | undefined }
+>;
+
+/** Everything of one table in staging. */
+export interface Staged {
+  records: StoredLoadRecord[];
+  /** By number. */
+  definitions: TableDefinition[];
+  files: RangedFile[];
+}
+
+/** Where the lake table stands. */
+export interface Standing {
+  watermark: ChangeNumber;
+  epoch: Epoch | null;
+  definition: TableDefinition;
+}
+
+/** Why something that is there cannot be merged yet. */
+export interface Waiting {
+  /** `loading`: its load is not published; `gap`: a number between is missing. */
+  reason: 'loading' | 'gap';
+  detail: string;
+  /** The files that wait. */
+  files: number;
+  /** When the first of them was published. */
+  since: Date;
+}
+
+/** The changes that the next batch takes, and what it begins with. */
+export interface NextBatch {
+  epoch: StoredLoadRecord | undefined;
+  /** Files to read; each with the definition its rows follow. */
+  files: { file: RangedFile; definition: TableDefinition }[];
+  /** Changes above `after` and up to `end` count. */
+  after: ChangeNumber;
+  end: ChangeNumber;
+  /** Numbers in between that no file holds: a truncation or a change of definition took them. */
+  taken: ReadonlySet<ChangeNumber>;
+  /** At the end of the batch. */
+  definition: TableDefinition;
+}
+
+export interface Pending {
+  batch: NextBatch | undefined;
+  waiting: Waiting | undefined;
+  /** Files that hold something not merged yet, whether or not the next batch can take it. */
+  pendingFiles: number;
+}
+
+/**
+ * Lists what staging holds of a table. Files first: whatever a file needs (its definition, the truncation below it) was
+ * published before it, so it is in the lists that are read later.
+ */
+export async function readStaged(staging: Store, table: TableName, known: KnownRanges = new Map()): Promise<Staged> {
+  const folder = tableFolder(table);
+  const objects = await staging.list(folder);
+  const changes = objects.filter(({ key }) => {
+    const name = parseStagedName(key.slice(folder.length));
+    return name?.kind === 'changes' && name.format === 'csv' && !name.gzip;
+  });
+  const files: RangedFile[] = [];
+  for (let start = 0; start < changes.length; start += 32)
+    for (const file of await Promise.all(
+      changes.slice(start, start + 32).map((object) => rangeOf(staging, object, known)),
+    ))
+      if (file !== undefined) files.push(file);
+  const [records, definitions] = await Promise.all([readLoadRecords(staging, table), readDefinitions(staging, table)]);
+  return { records, definitions, files };
+}
+
+async function rangeOf(staging: Store, object: StoredObject, known: KnownRanges): Promise<RangedFile | undefined> {
+  let range = known.get(object.key);
+  if (range?.size !== object.size) {
+    range = await readNumberRange(staging, object.key);
+    known.set(object.key, range);
+  }
+  if (range.first === undefined || range.last === undefined) return undefined;
+  if (range.last < range.first)
+    throw new CdcError(
+      'file.number',
+      `reading ${staging.location}/${object.key}: its numbers fall from ${numberInRun(range.first)} to ${numberInRun(range.last)}`,
+    );
+  return { key: object.key, size: object.size, first: range.first, last: range.last, modified: object.modified };
+}
+
+export async function readDefinitions(staging: Store, table: TableName): Promise<TableDefinition[]> {
+  const objects = await staging.list(definitionFolder(table));
+  const definitions = await Promise.all(
+    objects.map(async ({ key }) => {
+      try {
+        return definitionFromJson.parse(JSON.parse((await staging.get(key)).toString()));
+      } catch (error) {
+        throw new CdcError(
+          'definition.corrupt',
+          `reading ${staging.location}/${key}: it is not a table definition (${messageOf(error)})`,
+          { hint: `cdc reload ${formatTableName(table)}`, cause: error },
+        );
+      }
+    }),
+  );
+  return definitions.sort((a, b) => (a.number < b.number ? -1 : a.number > b.number ? 1 : 0));
+}
+
+/**
+ * The next batch of a table: the newest load or truncation that the table has not had, then the changes after it as far
+ * as their numbers follow one another. `limit`: nothing above it.
+ */
+export function nextBatch(
+  table: TableName,
+  staged: Staged,
+  standing: Standing | undefined,
+  limit?: ChangeNumber,
+): Pending {
+  const later = staged.records.filter(
+    (record) =>
+      (standing?.epoch == null || compareEpochs(record, standing.epoch) > 0) &&
+      (limit === undefined || record.number <= limit),
+  );
+  // A load or truncation holds all there was before it; a start only opens a run, so what the run before it left comes first.
+  const replacing = later.findLast((record) => record.kind !== 'start');
+  const start = later.find(
+    (record) => record.kind === 'start' && (replacing === undefined || compareEpochs(record, replacing) > 0),
+  );
+  const epoch = replacing ?? (standing === undefined ? start : undefined);
+  if (epoch === undefined && standing === undefined) return { ...nothing, ...loading(table, staged.files) };
+
+  const chain = followChain(staged, epoch?.number ?? standing?.watermark ?? 0n, limitOf(epoch, standing, limit));
+  const waiting = waitingFor(table, chain, staged.records);
+  const pendingFiles =
+    chain.files.filter((file) => file.last > (standing?.watermark ?? -1n)).length + chain.rest.length;
+  if (epoch !== undefined && standing !== undefined && chain.end < standing.watermark) {
+    // Readers have seen changes after this load: it counts only together with them.
+    const since = epochSince(chain);
+    return {
+      batch: undefined,
+      waiting: waiting ?? {
+        reason: 'gap',
+        detail: `the load at ${numberInRun(epoch.number)} waits for the changes up to ${numberInRun(standing.watermark)}, of which ${numberInRun(chain.end + 1n)} is missing`,
+        files: 0,
+        since,
+      },
+      pendingFiles,
+    };
+  }
+  const batch = batchOf(table, staged, chain, epoch, standing);
+  if (batch !== undefined) return { batch, waiting, pendingFiles };
+  // Nothing more of this run: the next one, where one was opened.
+  if (epoch === undefined && start !== undefined) {
+    const opened = followChain(staged, start.number, limit);
+    return {
+      batch: batchOf(table, staged, opened, start, standing),
+      waiting: waitingFor(table, opened, staged.records),
+      pendingFiles: opened.files.length + opened.rest.length,
+    };
+  }
+  return { batch: undefined, waiting, pendingFiles };
+}
+
+const nothing = { batch: undefined, waiting: undefined, pendingFiles: 0 };
+
+export function compareEpochs(a: Pick<Epoch, 'number' | 'suffix'>, b: Pick<Epoch, 'number' | 'suffix'>): number {
+  return a.number < b.number ? -1 : a.number > b.number ? 1 : a.suffix - b.suffix;
+}
+
+/** A load below the watermark is applied with everything that readers have already seen, whatever the limit. */
+function limitOf(
+  epoch: StoredLoadRecord | undefined,
+  standing: Standing | undefined,
+  limit: ChangeNumber | undefined,
+): ChangeNumber | undefined {
+  if (limit === undefined || epoch === undefined || standing === undefined) return limit;
+  return limit < standing.watermark ? standing.watermark : limit;
+}
+
+interface Chain {
+  after: ChangeNumber;
+  /** The last number without a gap. */
+  end: ChangeNumber;
+  files: RangedFile[];
+  /** Files behind a gap or a limit. */
+  rest: RangedFile[];
+  /** The number that is missing; undefined when the chain ended at the limit or with the files. */
+  missing: ChangeNumber | undefined;
+  taken: ReadonlySet<ChangeNumber>;
+}
+
+/** Follows consecutive numbers through the files, whatever they are called and however they overlap. */
+function followChain(staged: Staged, after: ChangeNumber, limit: ChangeNumber | undefined): Chain {
+  const taken = new Set<ChangeNumber>();
+  for (const { number } of staged.definitions) if (number > after) taken.add(number);
+  for (const { kind, number } of staged.records) if (kind === 'truncate' && number > after) taken.add(number);
+  const sorted = staged.files
+    .filter((file) => file.last > after)
+    .sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : a.last < b.last ? -1 : a.last > b.last ? 1 : 0));
+  const files: RangedFile[] = [];
+  let next = after + 1n;
+  const pass = () => {
+    while (taken.has(next) && (limit === undefined || next <= limit)) next++;
+  };
+  pass();
+  let index = 0;
+  let missing: ChangeNumber | undefined;
+  for (; index < sorted.length; index++) {
+    const file = sorted[index];
+    if (file === undefined || (limit !== undefined && next > limit)) break;
+    if (file.first > next) {
+      missing = next;
+      break;
+    }
+    // A file that only repeats others is read too: what it repeats must be the same.
+    files.push(file);
+    if (file.last >= next) next = file.last + 1n;
+    pass();
+  }
+  const end = limit !== undefined && next - 1n > limit ? limit : next - 1n;
+  return { after, end, files, rest: sorted.slice(index), missing, taken };
+}
+
+function batchOf(
+  table: TableName,
+  staged: Staged,
+  chain: Chain,
+  epoch: StoredLoadRecord | undefined,
+  standing: Standing | undefined,
+): NextBatch | undefined {
+  const definitions = [...staged.definitions, ...staged.records.map((record) => record.definition)];
+  if (standing !== undefined) definitions.push(standing.definition);
+  const definition = definitionAt(definitions, chain.end) ?? epoch?.definition;
+  if (definition === undefined) throw missingDefinition(table, chain.end);
+  const isNew = chain.files.some((file) => file.last > (standing?.watermark ?? -1n));
+  const columnsChange =
+    standing !== undefined && definition.number > standing.watermark && !sameColumns(definition, standing.definition);
+  if (epoch === undefined && !isNew && !columnsChange) return undefined;
+  return {
+    epoch,
+    files: chain.files.map((file) => {
+      const first = file.first > chain.after ? file.first : chain.after + 1n;
+      const of = definitionAt(definitions, first) ?? epoch?.definition;
+      if (of === undefined) throw missingDefinition(table, file.first);
+      return { file, definition: of };
+    }),
+    after: chain.after,
+    end: chain.end,
+    taken: chain.taken,
+    definition,
+  };
+}
+
+/** The definition in force at a number: the one with the greatest number up to it. */
+function definitionAt(definitions: readonly TableDefinition[], number: ChangeNumber): TableDefinition | undefined {
+  let found: TableDefinition | undefined;
+  for (const definition of definitions)
+    if (definition.number <= number && (found === undefined || definition.number > found.number)) found = definition;
+  return found;
+}
+
+function sameColumns(a: TableDefinition, b: TableDefinition): boolean {
+  const columns = (definition: TableDefinition) =>
+    JSON.stringify(definition.columns.map(({ lake, delta }) => [lake, delta]).sort());
+  return columns(a) === columns(b);
+}
+
+function waitingFor(table: TableName, chain: Chain, records: readonly StoredLoadRecord[]): Waiting | undefined {
+  const first = chain.rest[0];
+  if (first === undefined || chain.missing === undefined) return undefined;
+  const since = epochSince(chain);
+  if (runOf(first.first) > runOf(chain.missing)) {
+    const opened = records.some((record) => runOf(record.number) === runOf(first.first));
+    return opened
+      ? undefined
+      : {
+          reason: 'loading',
+          detail: `${formatTableName(table)}: ${chain.rest.length} change files wait for the table's load`,
+          files: chain.rest.length,
+          since,
+        };
+  }
+  return {
+    reason: 'gap',
+    detail: `${formatTableName(table)}: change ${numberInRun(chain.missing)} of run ${runOf(chain.missing)} is missing (the next file, ${first.key}, begins with ${numberInRun(first.first)})`,
+    files: chain.rest.length,
+    since,
+  };
+}
+
+function epochSince(chain: Chain): Date {
+  return chain.rest.reduce((least, { modified }) => (modified < least ? modified : least), new Date());
+}
+
+function loading(table: TableName, files: readonly RangedFile[]): Partial<Pending> {
+  if (files.length === 0) return {};
+  return {
+    pendingFiles: files.length,
+    waiting: {
+      reason: 'loading',
+      detail: `${formatTableName(table)}: ${files.length} change files wait for the table's load`,
+      files: files.length,
+      since: files.reduce((least, { modified }) => (modified < least ? modified : least), new Date()),
+    },
+  };
+}
+
+function missingDefinition(table: TableName, number: ChangeNumber): CdcError {
+  return new CdcError(
+    'definition.missing',
+    `merging ${formatTableName(table)}: no definition of the table for change ${formatChangeNumber(number)} is in staging`,
+    { hint: `cdc reload ${formatTableName(table)}` },
+  );
+}
