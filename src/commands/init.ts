@@ -1,7 +1,16 @@
 /** Makes a pipeline: cdc.yaml where there is none, the server, the replication user, the folders. */
 
-import { defineCommand } from '../cli/command.ts';
-import { CdcError } from '../core/errors.ts';
+import { access, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { type Context, defineCommand } from '../cli/command.ts';
+import { renderFindings } from '../cli/findings.ts';
+import type { Config } from '../core/config.ts';
+import { CdcError, UsageError } from '../core/errors.ts';
+import { lookAtLocal, makeLocal, type Step } from '../core/pipeline/local-resources.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { checkPipeline } from '../core/pipeline/source-tables.ts';
+import type { Finding } from '../core/source/finding.ts';
+import { renderSteps } from './plan.ts';
 
 export interface InitOptions {
   /** Values of a new cdc.yaml; with one that is there, they must agree with it. */
@@ -49,8 +58,85 @@ export const command = defineCommand({
     tables: input.list('tables'),
     name: input.text('name'),
   }),
-  async run(_options: InitOptions): Promise<never> {
-    throw new CdcError('command.not-built', 'init: this command is not built yet');
+  async run(options: InitOptions, context): Promise<InitReport> {
+    const { progress, signal, flags } = context;
+    const { config, text, isNew } = await chooseConfig(options, context);
+    const pipeline = openPipeline(config, context.env.variables);
+    const { steps } = await lookAtLocal(pipeline, !isNew);
+    if (flags.dryRun) return { steps, findings: [], made: false };
+    if (isNew) {
+      await writeFile(config.file, text, { flag: 'wx' });
+      progress.done(`made ${config.file}`);
+    }
+    await makeLocal({ pipeline, steps, server: context.env, progress, signal });
+    const findings = await checkPipeline({ pipeline, signal });
+    return { steps, findings, made: steps.some((step) => step.action !== 'none') };
   },
-  render: () => '',
+  render: (report) =>
+    [
+      report.made || report.steps.some((step) => step.action !== 'none') ? renderSteps(report.steps) : 'already made',
+      renderFindings(report.findings),
+    ]
+      .filter((part) => part !== '')
+      .join('\n\n'),
+  json: ({ steps, findings }) => ({ steps, monthly_cost_usd: 0, hourly_cost_usd: 0, findings }),
+  exitCode: () => 0,
+  next: (report) =>
+    report.made ? ['cdc load FILE.sql   # or any SQL, to fill the source', 'cdc replicate'] : ['cdc replicate'],
 });
+
+interface InitReport {
+  steps: Step[];
+  findings: Finding[];
+  made: boolean;
+}
+
+/** The configuration that is there, which the options must agree with, or the text of a new one. */
+export async function chooseConfig(
+  options: InitOptions,
+  context: Context,
+): Promise<{ config: Config; text: string; isNew: boolean }> {
+  if (await exists(context.configFile)) {
+    const config = await context.config();
+    refuseOther(options, config);
+    return { config, text: '', isNew: false };
+  }
+  const { configTemplate, pipelineName } = await import('../core/config-template.ts');
+  const { parseConfig } = await import('../core/config.ts');
+  if (options.target !== undefined && options.target !== 'local')
+    throw new UsageError(`--target ${options.target}: it is not built yet`, 'cdc init --target local');
+  const text = configTemplate({
+    name: options.name ?? pipelineName(basename(dirname(context.configFile))),
+    source: options.source ?? 'private',
+    tables: options.tables,
+  });
+  return { config: parseConfig({ file: context.configFile, text }), text, isNew: true };
+}
+
+/** An option that says something else than the file would be lost in silence. */
+function refuseOther(options: InitOptions, config: Config): void {
+  const { source } = config;
+  const url = source.kind === 'private' ? 'private' : `mysql://${source.user}@${source.host}:${source.port}`;
+  const patterns = config.tables.map((rule) => rule.pattern);
+  const others = [
+    ...(options.target !== undefined && options.target !== config.target ? [`target is ${config.target}`] : []),
+    ...(options.name !== undefined && options.name !== config.name ? [`name is ${config.name}`] : []),
+    ...(options.source !== undefined && options.source.replace(/\/$/, '') !== url ? [`source is ${url}`] : []),
+    ...(options.tables.length > 0 && options.tables.join() !== patterns.join()
+      ? [`tables is [${patterns.join(', ')}]`]
+      : []),
+  ];
+  if (others.length > 0)
+    throw new CdcError(
+      'config.exists',
+      `making the pipeline: ${config.file} is there, and in it ${others.join(', ')}`,
+      { hint: `edit ${config.file}, or leave the options out` },
+    );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,7 +1,11 @@
 /** Prints the worker's log. */
 
-import { defineCommand } from '../cli/command.ts';
-import { CdcError, UsageError } from '../core/errors.ts';
+import { open, stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Context, defineCommand } from '../cli/command.ts';
+import { nativeCodeOf, UsageError } from '../core/errors.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { workerLogPath } from '../core/pipeline/worker-state.ts';
 
 export interface LogsOptions {
   follow: boolean;
@@ -26,11 +30,57 @@ export const command = defineCommand({
     follow: input.has('follow'),
     lines: parseLines(input.text('lines')),
   }),
-  async run(_options: LogsOptions): Promise<never> {
-    throw new CdcError('command.not-built', 'logs: this command is not built yet');
+  async run(options: LogsOptions, context): Promise<void> {
+    const { config } = openPipeline(await context.config(), context.env.variables);
+    const path = workerLogPath(config.stateFolder);
+    const text = await readFrom(path, 0);
+    if (text === undefined) context.progress.warn(`no worker has run here yet: there is no ${path}`);
+    const lines = (text ?? '').split('\n').slice(0, -1);
+    for (const line of lines.slice(-options.lines)) print(context, line);
+    if (options.follow) await follow(path, Buffer.byteLength(text ?? ''), context);
   },
   render: () => '',
+  json: () => undefined,
 });
+
+function print(context: Context, line: string): void {
+  const [, time, text] = /^(?:cdc: )?(?:warning: )?(\d{4}-\d\d-\d\dT[\d:.]+Z) (.*)$/.exec(line) ?? [];
+  context.emit({ time: time ?? null, text: text ?? line }, line);
+}
+
+async function follow(path: string, from: number, context: Context): Promise<void> {
+  let offset = from;
+  let rest = '';
+  while (!context.signal.aborted) {
+    const more = await readFrom(path, offset);
+    if (more !== undefined && more !== '') {
+      offset += Buffer.byteLength(more);
+      const lines = (rest + more).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) print(context, line);
+    }
+    await sleep(200, undefined, { signal: context.signal }).catch(() => undefined);
+  }
+}
+
+/** undefined when there is no file. */
+async function readFrom(path: string, offset: number): Promise<string | undefined> {
+  try {
+    const size = (await stat(path)).size;
+    if (size <= offset) return '';
+    const file = await open(path);
+    try {
+      const bytes = Buffer.alloc(size - offset);
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
+      return bytes.toString('utf8', 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (nativeCodeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
 
 function parseLines(text: string | undefined): number {
   if (text === undefined) return 50;

@@ -1,7 +1,9 @@
 /** Shows what `cdc init` would make. */
 
 import { defineCommand } from '../cli/command.ts';
-import { CdcError } from '../core/errors.ts';
+import { textTable } from '../cli/table.ts';
+import { lookAtLocal, type Step } from '../core/pipeline/local-resources.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
 
 export interface PlanOptions {
   exitCode: boolean;
@@ -22,8 +24,25 @@ export const command = defineCommand({
     { line: 'cdc plan --exit-code --quiet && cdc replicate', does: 'go on only when everything is there' },
   ],
   parse: (input): PlanOptions => ({ exitCode: input.has('exit-code') }),
-  async run(_options: PlanOptions): Promise<never> {
-    throw new CdcError('command.not-built', 'plan: this command is not built yet');
+  async run(options: PlanOptions, context): Promise<{ steps: Step[]; pending: boolean; exitCode: boolean }> {
+    const { chooseConfig } = await import('./init.ts');
+    const { config, isNew } = await chooseConfig(
+      { target: undefined, source: undefined, tables: [], name: undefined },
+      context,
+    );
+    const { steps } = await lookAtLocal(openPipeline(config, context.env.variables), !isNew);
+    return { steps, pending: steps.some((step) => step.action !== 'none'), exitCode: options.exitCode };
   },
-  render: () => '',
+  render: (report) => `${renderSteps(report.steps)}\n\nOn this machine it costs nothing.`,
+  json: ({ steps }) => ({ steps, monthly_cost_usd: 0, hourly_cost_usd: 0 }),
+  exitCode: (report) => (report.exitCode && report.pending ? 3 : 0),
+  next: (report) => (report.pending ? ['cdc init'] : ['cdc replicate']),
 });
+
+export function renderSteps(steps: readonly Step[]): string {
+  return textTable(steps, [
+    { title: 'step', value: (step) => step.id },
+    { title: 'action', value: (step) => (step.action === 'none' ? 'is there' : step.action) },
+    { title: 'resource', value: (step) => step.resource },
+  ]);
+}

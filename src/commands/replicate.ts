@@ -1,7 +1,13 @@
 /** Copies the tables into the lake, then follows their changes with a background worker. */
 
 import { defineCommand } from '../cli/command.ts';
-import { CdcError } from '../core/errors.ts';
+import { count } from '../cli/table.ts';
+import { workerCommand } from '../cli/worker-command.ts';
+import { UsageError } from '../core/errors.ts';
+import { startServer } from '../core/pipeline/local-resources.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { type ReplicateReport, replicateHere, replicateInBackground } from '../core/pipeline/replicate.ts';
+import { parseStartAt, type StartAt } from '../core/pipeline/start-at.ts';
 
 export interface ReplicateOptions {
   fullLoad: boolean;
@@ -9,7 +15,7 @@ export interface ReplicateOptions {
   foreground: boolean;
   merge: boolean;
   wait: boolean;
-  from: string | undefined;
+  from: StartAt | undefined;
 }
 
 export const command = defineCommand({
@@ -20,7 +26,7 @@ export const command = defineCommand({
     foreground: { help: 'work in this process until Ctrl-C, instead of in a background worker' },
     'no-merge': { help: 'write change files only; merge them yourself' },
     'no-wait': { help: 'return at once, not when the load is merged and the worker has confirmed its first position' },
-    from: { value: 'POSITION', help: 'with --ongoing and no full load before: `now`, FILE:OFFSET or a GTID set' },
+    from: { value: 'POSITION', help: 'with --ongoing and no full load before: `now` or FILE:OFFSET' },
   },
   changes: true,
   description: `
@@ -41,16 +47,62 @@ export const command = defineCommand({
     { line: 'cdc replicate --ongoing --from now', does: 'changes from now on, without a copy' },
     { line: 'cdc replicate --foreground --verbose', does: 'watch it work' },
   ],
-  parse: (input): ReplicateOptions => ({
-    fullLoad: input.has('full-load'),
-    ongoing: input.has('ongoing'),
-    foreground: input.has('foreground'),
-    merge: !input.has('no-merge'),
-    wait: !input.has('no-wait'),
-    from: input.text('from'),
-  }),
-  async run(_options: ReplicateOptions): Promise<never> {
-    throw new CdcError('command.not-built', 'replicate: this command is not built yet');
+  parse(input): ReplicateOptions {
+    const from = input.text('from');
+    const both = input.has('full-load') === input.has('ongoing');
+    if (from !== undefined && (input.has('full-load') || !input.has('ongoing')))
+      throw new UsageError(
+        '--from goes with --ongoing alone: a full load finds its own position',
+        'cdc replicate --ongoing --from now',
+      );
+    return {
+      fullLoad: both || input.has('full-load'),
+      ongoing: both || input.has('ongoing'),
+      foreground: input.has('foreground'),
+      merge: !input.has('no-merge'),
+      wait: !input.has('no-wait'),
+      from: from === undefined ? undefined : parseStartAt(from),
+    };
   },
-  render: () => '',
+  async run(options: ReplicateOptions, context): Promise<ReplicateReport> {
+    const { signal, progress } = context;
+    const pipeline = openPipeline(await context.config(), context.env.variables);
+    await startServer({ pipeline, server: context.env, progress, signal });
+    const { from, ...halves } = options;
+    const request = { ...halves, ...(from === undefined ? {} : { from }) };
+    if (options.foreground) return replicateHere({ pipeline, request, progress, signal });
+    const command = workerCommand(pipeline.config.file, [
+      ...(options.fullLoad ? ['--full-load'] : []),
+      ...(options.ongoing ? ['--ongoing'] : []),
+      ...(options.merge ? [] : ['--no-merge']),
+      ...(from === undefined ? [] : ['--from', from === 'now' ? from : `${from.file}:${from.offset}`]),
+    ]);
+    return replicateInBackground({
+      pipeline,
+      request,
+      command,
+      env: context.env.variables,
+      wait: options.wait,
+      progress,
+      signal,
+    });
+  },
+  render: renderReplicate,
+  json: ({ state, pid, position, tables }) => ({ state, pid, position, tables }),
+  next: (report) =>
+    report.state === 'finished' ? ['cdc replicate --ongoing', 'cdc query'] : ['cdc status', 'cdc stop'],
 });
+
+export function renderReplicate(report: ReplicateReport): string {
+  const tables = count(report.tables.length, 'table');
+  switch (report.state) {
+    case 'already':
+      return `already replicating (pid ${report.pid})`;
+    case 'finished':
+      return `loaded ${tables}`;
+    case 'started':
+      return report.position === null
+        ? `replicating (pid ${report.pid})`
+        : `replicating ${tables} from ${report.position} (pid ${report.pid})`;
+  }
+}

@@ -1,7 +1,12 @@
 /** Starts the private server and the worker again where they stopped. */
 
 import { defineCommand } from '../cli/command.ts';
-import { CdcError } from '../core/errors.ts';
+import { workerCommand } from '../cli/worker-command.ts';
+import { readCheckpoint } from '../core/capture/checkpoint.ts';
+import { startServer } from '../core/pipeline/local-resources.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { type ReplicateReport, replicateInBackground } from '../core/pipeline/replicate.ts';
+import { renderReplicate } from './replicate.ts';
 
 export interface StartOptions {
   wait: boolean;
@@ -19,8 +24,37 @@ export const command = defineCommand({
   `,
   examples: [{ line: 'cdc start', does: 'carry on' }],
   parse: (input): StartOptions => ({ wait: !input.has('no-wait') }),
-  async run(_options: StartOptions): Promise<never> {
-    throw new CdcError('command.not-built', 'start: this command is not built yet');
+  async run(options: StartOptions, context): Promise<StartReport> {
+    const { signal, progress, env } = context;
+    const pipeline = openPipeline(await context.config(), env.variables);
+    const server = await startServer({ pipeline, server: env, progress, signal });
+    const serverState = server === undefined ? 'not ours' : server.adopted ? 'already running' : 'started';
+    const checkpoint = await readCheckpoint(pipeline.staging);
+    if (checkpoint === undefined) return { server: serverState, worker: undefined };
+    const { merge } = checkpoint;
+    const command = workerCommand(pipeline.config.file, merge ? [] : ['--no-merge']);
+    const request = { fullLoad: true, ongoing: true, merge };
+    const worker = await replicateInBackground({
+      pipeline,
+      request,
+      command,
+      env: env.variables,
+      wait: options.wait,
+      progress,
+      signal,
+    });
+    return { server: serverState, worker };
   },
-  render: () => '',
+  render: ({ server, worker }) =>
+    [
+      ...(server === 'not ours' ? [] : [`server ${server}`]),
+      worker === undefined ? 'nothing was replicated yet, so no worker' : renderReplicate(worker),
+    ].join('\n'),
+  next: ({ worker }) => (worker === undefined ? ['cdc replicate'] : ['cdc status']),
 });
+
+interface StartReport {
+  server: string;
+  /** undefined when there is no checkpoint to go on from. */
+  worker: ReplicateReport | undefined;
+}

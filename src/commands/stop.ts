@@ -1,7 +1,9 @@
 /** Stops the worker, then the private server. */
 
 import { defineCommand } from '../cli/command.ts';
-import { CdcError } from '../core/errors.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { stopWorker } from '../core/pipeline/worker-process.ts';
+import { stopPrivateServer } from '../core/server/stop.ts';
 
 export interface StopOptions {
   worker: boolean;
@@ -23,8 +25,27 @@ export const command = defineCommand({
     { line: 'cdc stop --worker', does: 'the worker only' },
   ],
   parse: (input): StopOptions => ({ worker: input.has('worker') }),
-  async run(_options: StopOptions): Promise<never> {
-    throw new CdcError('command.not-built', 'stop: this command is not built yet');
+  async run(options: StopOptions, context): Promise<StopReport> {
+    const { signal, progress } = context;
+    const { config, serverFolder } = openPipeline(await context.config(), context.env.variables);
+    const report: StopReport = { worker: 'not running', server: 'left alone' };
+    if (context.flags.dryRun) return report;
+    if (await stopWorker(config.stateFolder, signal)) report.worker = 'stopped';
+    if (options.worker || config.source.kind !== 'private') return report;
+    const { stopped } = await stopPrivateServer({ folder: serverFolder, progress, signal });
+    return { ...report, server: stopped ? 'stopped' : 'not running' };
   },
-  render: () => '',
+  render: ({ worker, server }) =>
+    [
+      worker === 'stopped' ? 'stopped the worker' : 'already stopped: the worker',
+      ...(server === 'left alone'
+        ? []
+        : [server === 'stopped' ? 'stopped the private server' : 'already stopped: the private server']),
+    ].join('\n'),
+  next: () => ['cdc start'],
 });
+
+interface StopReport {
+  worker: 'stopped' | 'not running';
+  server: 'stopped' | 'not running' | 'left alone';
+}

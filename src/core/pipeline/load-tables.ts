@@ -6,7 +6,7 @@ import { writeDefinition } from '../capture/follow-statement.ts';
 import { formatTableName, type TableName } from '../change.ts';
 import { definitionFolder, loadRecordFolder, tableFolder } from '../change-file/layout.ts';
 import { publishLoadRecord } from '../change-file/load-record.ts';
-import { parseStagingName } from '../change-file/name.ts';
+import { parseStagedName } from '../change-file/name.ts';
 import { changeNumber, parseChangeNumber, runOf } from '../change-number.ts';
 import { reach } from '../crash-point.ts';
 import { throwIfCancelled } from '../errors.ts';
@@ -70,7 +70,7 @@ export async function loadTables(options: LoadTablesOptions): Promise<Checkpoint
       throwIfCancelled(signal);
       const number = changeNumber(runOfTable(table.name), 0);
       const definition = table.define(number);
-      const files = await snapshot.loadTable({ table, definition, staging, maxFileBytes: options.maxFileBytes, signal, progress });
+      const files = await snapshot.loadTable({ definition, staging, maxFileBytes: options.maxFileBytes, signal, progress });
       // From here the load counts.
       await publishLoadRecord(staging, { format: 1, ...table.name, kind: 'load', number, position: formatPosition(position), definition, files });
       reach('load.recorded');
@@ -90,7 +90,7 @@ export async function loadTables(options: LoadTablesOptions): Promise<Checkpoint
 /** A table's place at the start of a run. */
 export async function firstEntry(staging: Store, name: TableName, run: number, position: BinlogPosition): Promise<TableCheckpoint> {
   const names = (await staging.list(tableFolder(name))).map(({ key }) => key.slice(key.lastIndexOf('/') + 1));
-  const lastFile = names.filter((file) => parseStagingName(file)?.kind === 'change').at(-1);
+  const lastFile = names.filter((file) => parseStagedName(file)?.kind === 'changes').at(-1);
   return { run, number: 0, definitionNumber: 0, loadedAt: position, loaded: false, ...(lastFile === undefined ? {} : { lastFile }) };
 }
 

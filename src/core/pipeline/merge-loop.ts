@@ -3,14 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatTableName, type TableName } from '../change.ts';
 import type { Engine } from '../engine/engine.ts';
-import { CancelledError, CdcError, messageOf } from '../errors.ts';
+import { CancelledError } from '../errors.ts';
 import { expireChangeFiles } from '../merge/expire.ts';
 import { maintainTable } from '../merge/maintain.ts';
 import { mergeTable, type TableMergeReport } from '../merge/merge-table.ts';
 import type { KnownRanges } from '../merge/pending.ts';
 import type { Progress } from '../progress.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { WorkerProblem } from './worker-state.ts';
+import { problemOf, type WorkerProblem } from './worker-state.ts';
 
 export interface MergeLoopOptions {
   pipeline: Pipeline;
@@ -130,10 +130,7 @@ export class MergeLoop {
       for (const waiter of waiters) waiter.reject(error);
       if (signal.aborted) return;
       slot.notBefore = Date.now() + RETRY_MS;
-      const problem: WorkerProblem =
-        error instanceof CdcError
-          ? { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) }
-          : { code: 'bug', message: error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error) };
+      const problem = problemOf(error);
       this.#options.onError(slot.name, problem);
       progress.warn(`merging ${formatTableName(slot.name)}: ${problem.message}`);
     }

@@ -7,13 +7,12 @@ import type { Config } from '../config.ts';
 import { CdcError, messageOf } from '../errors.ts';
 import { resolveSecret } from '../secret.ts';
 import { privateServerState } from '../server/state.ts';
-import { openLocalStore } from '../store/local.ts';
-import type { Store } from '../store/store.ts';
+import { type LocalStore, openLocalStore } from '../store/local.ts';
 
 export interface Pipeline {
   config: Config;
-  staging: Store;
-  lake: Store;
+  staging: LocalStore;
+  lake: LocalStore;
   /** Identifies this pipeline's merges of a table in the Delta log's `txn`. */
   appId(table: { schema: string; table: string }): string;
   /** Where the private server lives, when the source is one. */

@@ -25,9 +25,9 @@ export async function findWorker(stateFolder: string): Promise<WorkerFound> {
 /** Throws `worker.elsewhere` when somebody holds the capture lease, for starting a second worker would only wait for it. */
 export async function refuseSecondWorker(pipeline: Pipeline): Promise<void> {
   const lease = await describeLease(pipeline.staging, CAPTURE_LEASE);
-  if (lease === undefined || lease.free) return;
-  throw new CdcError('worker.elsewhere', `another worker captures into ${pipeline.staging.location}: pid ${lease.holder.pid} on ${lease.holder.host}`, {
-    hint: `stop it there with \`cdc stop\`; after a crash of ${lease.holder.host} its lease ends by itself within a minute`,
+  if (lease.state === 'free') return;
+  throw new CdcError('worker.elsewhere', `another worker captures into ${pipeline.staging.location}: ${lease.text}`, {
+    hint: 'stop it there with `cdc stop`; after a crash of its machine the lease ends by itself within a minute',
   });
 }
 

@@ -3,7 +3,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { nativeCodeOf } from '../errors.ts';
+import { CdcError, messageOf, nativeCodeOf } from '../errors.ts';
 
 const problem = z.object({ code: z.string(), message: z.string(), hint: z.string().optional() });
 
@@ -43,6 +43,12 @@ const workerFile = z.object({
 
 export type WorkerState = z.infer<typeof workerFile>;
 export type WorkerProblem = z.infer<typeof problem>;
+
+/** What was thrown, as the state file and `status` tell it. */
+export function problemOf(error: unknown): WorkerProblem {
+  if (!(error instanceof CdcError)) return { code: 'bug', message: error instanceof Error ? (error.stack ?? error.message) : messageOf(error) };
+  return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+}
 
 export function workerFilePath(stateFolder: string): string {
   return join(stateFolder, 'worker.json');

@@ -146,7 +146,7 @@ class CaptureRun {
         progress: { ...progress, update: (text) => (progress.update(text), state.update({ doing: text })) },
       });
     } else if (toLoad.length > 0 && request.from !== undefined) {
-      next = await startAt({ at: request.from, source: address, staging: pipeline.staging, lake: pipeline.lake, tables: toLoad, checkpoint: whole, writer, leaseGeneration: this.#lease.generation, merge: request.merge, ledgerRun: (table) => this.#ledgerRun(table), signal: this.#stop });
+      next = await startAt({ at: request.from, source: address, staging: pipeline.staging, tables: toLoad, checkpoint: whole, writer, leaseGeneration: this.#lease.generation, merge: request.merge, ledgerRun: (table) => this.#ledgerRun(table), signal: this.#stop });
     } else if (toLoad.length > 0) {
       progress.warn(`not loaded, so not followed: ${toLoad.map(({ name }) => formatTableName(name)).join(', ')}; \`cdc replicate\` loads them`);
     }
