@@ -1,0 +1,80 @@
+/** `replicate --ongoing --from`: follows tables from a position without a load; their lake tables begin empty. */
+
+import { connectSource, type SourceAddress } from '../binlog/connection.ts';
+import type { Checkpoint, CheckpointWriter, TableCheckpoint } from '../capture/checkpoint.ts';
+import { writeDefinition } from '../capture/follow-statement.ts';
+import { formatTableName, type TableName } from '../change.ts';
+import { publishLoadRecord } from '../change-file/load-record.ts';
+import { changeNumber } from '../change-number.ts';
+import { CdcError, UsageError } from '../errors.ts';
+import { type BinlogPosition, formatPosition, parsePosition } from '../position.ts';
+import type { SnapshotTable } from '../snapshot/snapshot.ts';
+import { readDefinition } from '../source/read-definition.ts';
+import { positionOf, readBinlogStatus, readServer } from '../source/server.ts';
+import type { Store } from '../store/store.ts';
+import { firstEntry, highestRun } from './load-tables.ts';
+
+export type StartAt = 'now' | BinlogPosition;
+
+/** `now` or FILE:OFFSET; throws UsageError for a GTID set, which is not built yet. */
+export function parseStartAt(text: string): StartAt {
+  if (text === 'now') return 'now';
+  if (/^(\d+-\d+-\d+|[0-9a-f]{8}-[0-9a-f-]{27}:)/i.test(text))
+    throw new UsageError(`--from ${text}: a GTID is not built yet`, 'give --from now or --from FILE:OFFSET');
+  try {
+    return parsePosition(text);
+  } catch {
+    throw new UsageError(`--from ${text}: this is no position`, 'give --from now or --from FILE:OFFSET, as in --from mysql-bin.000042:1234');
+  }
+}
+
+export interface StartAtOptions {
+  at: StartAt;
+  source: SourceAddress;
+  staging: Store;
+  tables: SnapshotTable[];
+  checkpoint: Checkpoint | undefined;
+  writer: CheckpointWriter;
+  leaseGeneration: number;
+  merge: boolean;
+  ledgerRun(table: TableName): Promise<number>;
+  signal: AbortSignal;
+}
+
+/** The definition is the one of now: a DDL between the position and now stops the table when its rows do not fit. */
+export async function startAt(options: StartAtOptions): Promise<Checkpoint> {
+  const { staging, signal } = options;
+  const connection = await connectSource(options.source, { signal });
+  try {
+    const server = await readServer(connection, signal);
+    const position = options.at === 'now' ? positionOf(await readBinlogStatus(connection, server, signal)) : options.at;
+    const entries: Record<string, TableCheckpoint> = {};
+    for (const { name, keyOverride, zeroDates } of options.tables) {
+      // An empty start replaces the lake table: only where there is none.
+      if ((await options.ledgerRun(name)) > 0)
+        throw new CdcError('load.needed', `following ${formatTableName(name)} from ${formatPosition(position)}: its lake table exists, and what happened since it was followed is not known`, {
+          hint: 'cdc replicate   # loads it again',
+        });
+      const run = 1 + (await highestRun(options, name));
+      const number = changeNumber(run, 0);
+      const definition = await readDefinition(connection, name, { number, zeroDates, keyOverride, signal });
+      await writeDefinition(staging, definition);
+      await publishLoadRecord(staging, { format: 1, ...name, kind: 'start', number, position: formatPosition(position), definition, files: [] });
+      entries[formatTableName(name)] = { ...(await firstEntry(staging, name, run, position)), loaded: true };
+    }
+    const checkpoint: Checkpoint = {
+      format: 1,
+      position,
+      server,
+      ...options.checkpoint,
+      lease: options.leaseGeneration,
+      merge: options.merge,
+      tables: { ...options.checkpoint?.tables, ...entries },
+      writtenAt: new Date().toISOString(),
+    };
+    await options.writer.write(checkpoint);
+    return checkpoint;
+  } finally {
+    connection.destroy();
+  }
+}
