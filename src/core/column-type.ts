@@ -31,6 +31,8 @@ export interface ColumnType {
   base: string;
   text: TextForm;
   unsigned: boolean;
+  /** The server prints its numbers with zeros in front; the lake has none. */
+  zerofill?: true;
   /** Characters of CHAR/VARCHAR, bytes of BINARY/VARBINARY, bits of BIT. */
   length?: number;
   /** Digits of DECIMAL, and those after the point. */
@@ -100,7 +102,13 @@ export function parseColumnType(columnType: string): ColumnType | undefined {
   const base = SYNONYMS[word] ?? word;
   const text = FORMS[base];
   if (text === undefined) return undefined;
-  const type: ColumnType = { base, text, unsigned: /\b(unsigned|zerofill)\b/i.test(match[3] ?? '') };
+  const attributes = match[3] ?? '';
+  const type: ColumnType = {
+    base,
+    text,
+    unsigned: /\b(unsigned|zerofill)\b/i.test(attributes),
+    ...(/\bzerofill\b/i.test(attributes) ? { zerofill: true } : {}),
+  };
   const inside = match[2];
   if (base === 'enum' || base === 'set') {
     const labels = parseLabels(inside ?? '');
@@ -232,16 +240,21 @@ function isZeroDate(text: string): string {
 
 /**
  * The SELECT expression whose text in MySQL's text protocol the loader turns into change-file text.
- * FLOAT is selected as DOUBLE, for the text protocol cuts it to 6 digits; the loader prints the shortest text of the 32-bit value.
+ * FLOAT is selected as DOUBLE, for the text protocol cuts it to 6 digits; times one, for plus zero would lose the sign of -0.
+ * DOUBLE likewise, for a DOUBLE(M,D) is printed with D digits. The loader prints the shortest text of the number.
  */
 export function selectSql(type: ColumnType, quotedColumn: string): string {
   switch (type.text) {
     case 'float':
-      return `${quotedColumn} + 0e0`;
+    case 'double':
+      return `${quotedColumn} * 1e0`;
     case 'bit':
       return `CAST(${quotedColumn} AS UNSIGNED)`;
     case 'hex':
       return `LOWER(HEX(${quotedColumn}))`;
+    case 'integer':
+    case 'decimal':
+      return type.zerofill === true || type.base === 'year' ? `${quotedColumn} + 0` : quotedColumn;
     default:
       return quotedColumn;
   }
