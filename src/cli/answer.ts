@@ -1,6 +1,7 @@
 /** Reports as JSON: integers that a double cannot hold become strings; times are ISO-8601 UTC by Date's own form. */
 
-export function toJson(value: unknown, indent?: number): string {
+/** undefined for undefined, as JSON has no word for it. */
+export function toJson(value: unknown, indent?: number): string | undefined {
   return JSON.stringify(value, replaceBigInt, indent);
 }
 

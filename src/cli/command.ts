@@ -59,7 +59,7 @@ export interface Command<Options = unknown, Report = unknown> {
   run(options: Options, context: Context): Promise<Report>;
   /** The human answer for stdout; '' prints nothing. */
   render(report: Report, context: RenderFacts): string;
-  /** What --json prints; the report itself where it is absent. */
+  /** What --json prints; the report itself where it is absent. undefined prints nothing: a stream has said it all. */
   json?(report: Report): unknown;
   /** 3 when it ran fine and the answer is no. */
   exitCode?(report: Report): 0 | 1 | 3;
@@ -116,8 +116,8 @@ export interface Context {
   progress: Progress;
   /** Shows the text and asks; true at once with --yes; throws UsageError where nobody can answer. */
   confirm(text: string): Promise<boolean>;
-  /** One object of an answer that is a stream: a line of JSON with --json, else the text. */
-  emit(object: unknown, text: string): void;
+  /** One object of an answer that is a stream: a line of JSON with --json, else the text. Resolves when there is room for more. */
+  emit(object: unknown, text: string): Promise<void>;
   /** What is piped in, for `-`. */
   stdin(): NodeJS.ReadableStream;
   terminal: RenderFacts & { stdin: boolean; stdout: boolean; stderr: boolean };

@@ -1,8 +1,9 @@
 /** One command line from words to exit code: find the command, parse, run, render; streams come from the host. */
 
+import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { ConfigOverride } from '../core/config.ts';
-import { UsageError } from '../core/errors.ts';
+import { throwIfCancelled, UsageError } from '../core/errors.ts';
 import { toJson } from './answer.ts';
 import type { Command, CommandEntry, Context, GlobalFlags, Input } from './command.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -83,7 +84,7 @@ async function execute<Options, Report>(command: Command<Options, Report>, input
     const report = await command.run(options, context);
     progress.close();
     const answer = flags.json
-      ? toJson(command.json === undefined ? report : command.json(report), 2)
+      ? (toJson(command.json === undefined ? report : command.json(report), 2) ?? '')
       : command.render(report, context.terminal);
     if (answer !== '') print(host.stdout, answer.endsWith('\n') ? answer : `${answer}\n`);
     if (!flags.quiet && !flags.json) for (const line of command.next?.(report) ?? []) print(host.stderr, `→ ${line}\n`);
@@ -119,10 +120,7 @@ function createContext(setting: Setting, progress: Context['progress'] & { close
       const { stdin, stderr, signal } = host;
       return askYesNo({ text, stdin, stderr, signal, isTerminal: stdinIsTerminal && stderrIsTerminal });
     },
-    emit(object, text) {
-      if (flags.json) print(host.stdout, `${toJson(object)}\n`);
-      else if (text !== '') print(host.stdout, `${text}\n`);
-    },
+    emit: (object, text) => printLine(host, flags.json ? (toJson(object) ?? '') : text),
     stdin: () => host.stdin,
     terminal: {
       verbose: flags.verbose,
@@ -157,6 +155,16 @@ async function strayOption(words: readonly string[]): Promise<UsageError> {
     `there is no option ${word}${didYouMean(word, LEADING_OPTIONS)}`,
     '`cdc help` lists the commands',
   );
+}
+
+/** Waits while a slow reader has enough to read; a reader that has gone ends the wait. */
+async function printLine(host: Host, text: string): Promise<void> {
+  if (text === '' || host.stdout.write(`${text}\n`)) return;
+  const done = new AbortController();
+  const signal = AbortSignal.any([host.signal, done.signal]);
+  await Promise.race(['drain', 'close', 'error'].map((event) => once(host.stdout, event, { signal }))).catch(() => {});
+  done.abort();
+  throwIfCancelled(host.signal);
 }
 
 function print(stream: NodeJS.WritableStream, text: string): void {

@@ -7,11 +7,15 @@ export interface Column<Row> {
   right?: boolean;
 }
 
-/** Columns two blanks apart, titles in capitals; an absent value is `-`. '' for no rows. */
-export function textTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
+/** Columns two blanks apart, titles in capitals unless their case matters; an absent value is `-`. '' for no rows. */
+export function textTable<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  { keepCase = false }: { keepCase?: boolean } = {},
+): string {
   if (rows.length === 0) return '';
   const cells = [
-    columns.map((column) => column.title.toUpperCase()),
+    columns.map(({ title }) => (keepCase ? title : title.toUpperCase())),
     ...rows.map((row) => columns.map((column) => String(column.value(row) ?? '-'))),
   ];
   const widths = columns.map((_, index) => Math.max(...cells.map((line) => [...(line[index] ?? '')].length)));

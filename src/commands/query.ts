@@ -1,7 +1,13 @@
 /** Reads the lake tables with SQL. */
 
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { type Context, defineCommand } from '../cli/command.ts';
-import { CdcError } from '../core/errors.ts';
+import { count, textTable } from '../cli/table.ts';
+import { withSpillFolder } from '../core/engine/spill-folder.ts';
+import { formatBytes } from '../core/quantity.ts';
+import { describeLake, type LakeTableSummary, type QueryResult, queryLake } from '../core/query/query.ts';
+import { openLocalStore } from '../core/store/local.ts';
 
 export interface QueryOptions {
   /** Absent: list the tables. */
@@ -9,6 +15,10 @@ export interface QueryOptions {
   /** A lake without a pipeline. */
   lake: string | undefined;
 }
+
+export type QueryReport = { kind: 'tables'; tables: LakeTableSummary[] } | ({ kind: 'rows' } & QueryResult);
+
+const DEFAULT_MEMORY_BYTES = 768e6;
 
 export const command = defineCommand({
   arguments: { sql: { help: 'a SELECT; without it the tables are listed' } },
@@ -23,9 +33,72 @@ export const command = defineCommand({
     { line: "cdc query 'SELECT City, count(*) FROM ahmad_schema.Persons GROUP BY City'", does: 'a question' },
     { line: "cdc query --json 'SELECT * FROM shop.orders LIMIT 3'", does: 'rows for a script' },
   ],
+
   parse: (input): QueryOptions => ({ sql: input.argument('sql'), lake: input.text('lake') }),
-  async run(_options: QueryOptions, _context: Context): Promise<never> {
-    throw new CdcError('command.not-built', 'query: this command is not built yet');
+
+  async run({ sql, lake }: QueryOptions, context: Context): Promise<QueryReport> {
+    const place = await placeOf(lake, context);
+    return withSpillFolder(place.spill, async (tempDirectory) => {
+      const engine = {
+        lake: openLocalStore(place.lake),
+        memoryLimit: formatBytes(place.memoryBytes),
+        tempDirectory,
+        signal: context.signal,
+      };
+      if (sql === undefined) return { kind: 'tables', tables: await describeLake(engine) };
+      return { kind: 'rows', ...(await queryLake({ ...engine, sql })) };
+    });
   },
-  render: () => '',
+
+  json(report) {
+    if (report.kind === 'tables') return report.tables;
+    const names = report.columns.map((column) => column.name);
+    return report.rows.map((row) => Object.fromEntries(row.map((value, index) => [names[index] ?? '', value])));
+  },
+
+  render(report, { verbose }) {
+    if (report.kind === 'tables')
+      return report.tables.length === 0
+        ? 'the lake is empty'
+        : textTable(report.tables, [
+            { title: 'table', value: ({ schema, table }) => `${schema}.${table}` },
+            { title: 'rows', value: ({ rows }) => rows, right: true },
+            { title: 'version', value: ({ version }) => version, right: true },
+            { title: 'files', value: ({ files }) => files, right: true },
+            { title: 'size', value: ({ bytes }) => formatBytes(bytes), right: true },
+          ]);
+    const table = textTable(
+      report.rows,
+      report.columns.map(({ name, type }, index) => ({
+        title: verbose ? `${name} ${type}` : name,
+        value: (row) => cell(row[index]),
+        right: /^(TINY|SMALL|BIG|HUGE|U)?(INT|INTEGER)|^(DECIMAL|DOUBLE|FLOAT)/.test(type),
+      })),
+      { keepCase: true },
+    );
+    return [table, `(${count(report.rows.length, 'row')})`].filter((text) => text !== '').join('\n');
+  },
 });
+
+async function placeOf(lake: string | undefined, context: Context) {
+  if (lake !== undefined)
+    return {
+      lake: resolve(context.cwd, lake),
+      spill: join(tmpdir(), 'cdc'),
+      memoryBytes: DEFAULT_MEMORY_BYTES,
+    };
+  const config = await context.config();
+  return {
+    lake: config.lake.location,
+    spill: join(config.stateFolder, 'spill'),
+    memoryBytes: config.merge.memoryLimitBytes,
+  };
+}
+
+function cell(value: QueryResult['rows'][number][number] | undefined): string {
+  if (value === null || value === undefined) return 'NULL';
+  if (typeof value === 'object')
+    return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner));
+  // A line break or a control character would tear the table apart, or write to the terminal.
+  return String(value).replace(/\p{Cc}/gu, (char) => JSON.stringify(char).slice(1, -1));
+}

@@ -1,11 +1,23 @@
 /** Prints the changes in a change file, in the guide's headerless form. */
 
+import { access } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
+import type { TableName } from '../core/change.ts';
+import { findStagedFile, needStagedFile } from '../core/change-file/find-file.ts';
+import { showFile } from '../core/change-file/show.ts';
 import { CdcError } from '../core/errors.ts';
+import { readDefinitions } from '../core/merge/pending.ts';
+import { openLocalStore } from '../core/store/local.ts';
+import type { Store } from '../core/store/store.ts';
 
 export interface ShowOptions {
   file: string;
-  table: { schema: string; table: string } | undefined;
+  table: TableName | undefined;
+}
+
+export interface ShowReport {
+  rows: number;
 }
 
 export const command = defineCommand({
@@ -13,18 +25,59 @@ export const command = defineCommand({
   options: { table: { value: 'TABLE', help: 'schema.table, where the path does not say it' } },
   description: `
     Prints one line per change, in the order of the file: Op, then the columns, without header, time and number:
-    U,7,ABC XYZ,Phoenix. With --json, one object a line: op, columns, number.
+    U,7,ABC XYZ,Phoenix. NULL is an empty field, an empty text is "". With --json, one object a line: op, ts, number,
+    columns.
   `,
   examples: [
     { line: 'cdc show shop/orders/20261122-101530123.csv', does: 'by its key in staging' },
     { line: 'cdc show staging/shop/orders/LOAD00000001.csv', does: 'by its path' },
   ],
+
   parse(input): ShowOptions {
     const table = input.text('table');
     return { file: input.need('file'), table: table === undefined ? undefined : parseTableName(table, '--table') };
   },
-  async run(_options: ShowOptions, _context: Context): Promise<never> {
-    throw new CdcError('command.not-built', 'show: this command is not built yet');
+
+  async run(options: ShowOptions, context: Context): Promise<ShowReport> {
+    const { store, key, definition } = await locate(options, context);
+    let rows = 0;
+    for await (const { text, ...row } of showFile({ store, key, definition })) {
+      rows++;
+      await context.emit(row, text);
+    }
+    return { rows };
   },
+
+  json: () => undefined,
   render: () => '',
 });
+
+/** A file of the pipeline where there is one; else, and without any pipeline, a file by its path. */
+async function locate(options: ShowOptions, context: Context) {
+  const path = resolve(context.cwd, options.file);
+  const isThere = await exists(path);
+  const config = await context.config().catch((error: unknown) => {
+    if (isThere && error instanceof CdcError && error.code === 'config.missing') return undefined;
+    throw error;
+  });
+  if (config === undefined) return { store: openLocalStore(dirname(path)), key: basename(path), definition: undefined };
+  const staging = openLocalStore(config.staging.location);
+  const staged = isThere
+    ? await findStagedFile(staging, context.cwd, options.file)
+    : await needStagedFile(staging, context.cwd, options.file);
+  const table = options.table ?? staged?.table;
+  const definition = table === undefined ? undefined : await newestDefinition(staging, table);
+  if (staged !== undefined) return { store: staging, key: staged.key, definition };
+  return { store: openLocalStore(dirname(path)), key: basename(path), definition };
+}
+
+async function newestDefinition(staging: Store, table: TableName) {
+  return (await readDefinitions(staging, table)).at(-1);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

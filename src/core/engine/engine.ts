@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type Json } from '@duckdb/node-api';
 import { CancelledError } from '../errors.ts';
 import { engineError } from './engine-error.ts';
+import { type SelectResult, select } from './select.ts';
 
 export type { DuckDBDataChunk as DataChunk, Json } from '@duckdb/node-api';
 
@@ -31,6 +32,8 @@ export interface EngineConnection {
   rows(sql: string): Promise<Record<string, Json>[]>;
   /** A large result chunk by chunk (2,048 rows): `chunk.getColumnVector(i)`, `chunk.getColumnValues(i)`. */
   chunks(sql: string): AsyncIterable<DuckDBDataChunk>;
+  /** One SELECT that a person typed; anything else is refused before it runs. */
+  select(sql: string): Promise<SelectResult>;
   close(): void;
 }
 
@@ -68,6 +71,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     return {
       run: (sql) => guarded(sql, async () => (await connection.run(sql)).rowsChanged),
       rows: (sql) => guarded(sql, async () => (await connection.runAndReadAll(sql)).getRowObjectsJson()),
+      select: (sql) => guarded(sql, () => select(connection, sql)),
       async *chunks(sql) {
         const result = await guarded(sql, () => connection.stream(sql));
         for (;;) {
