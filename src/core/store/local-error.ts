@@ -1,5 +1,6 @@
 /** What Node says about a folder, as errors a user can act on. */
 
+import { dirname } from 'node:path';
 import { CdcError, messageOf, nativeCodeOf } from '../errors.ts';
 
 /** A file or folder that is not there, or is of the other kind. */
@@ -8,9 +9,10 @@ export function isAbsent(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR';
 }
 
-export function readError(path: string, error: unknown): CdcError {
-  if (error instanceof CdcError) return error;
+/** What is no error of the system (a bug, an error told already) comes back as it is. */
+export function readError(path: string, error: unknown): unknown {
   const code = nativeCodeOf(error);
+  if (code === undefined || error instanceof CdcError) return error;
   if (code === 'EACCES' || code === 'EPERM')
     return new CdcError('store.not-readable', `reading ${path}: this user may not read it`, {
       hint: `chmod -R u+rX "${path}"`,
@@ -19,13 +21,14 @@ export function readError(path: string, error: unknown): CdcError {
   return new CdcError('store.failed', `reading ${path}: ${messageOf(error)}`, { cause: error });
 }
 
-export function writeError(path: string, error: unknown): CdcError {
-  if (error instanceof CdcError) return error;
-  switch (nativeCodeOf(error)) {
+export function writeError(path: string, error: unknown): unknown {
+  const code = nativeCodeOf(error);
+  if (code === undefined || error instanceof CdcError) return error;
+  switch (code) {
     case 'EACCES':
     case 'EPERM':
       return new CdcError('store.not-writable', `writing ${path}: this user may not write there`, {
-        hint: `chmod -R u+rwX the folder, or name another one in cdc.yaml`,
+        hint: `chmod -R u+rwX "${dirname(path)}"`,
         cause: error,
       });
     case 'EROFS':

@@ -306,14 +306,14 @@ class FolderStore implements LocalStore {
   async #write<T>(key: string, write: (path: string) => Promise<T>): Promise<T> {
     const path = this.#path(key);
     try {
+      const folder = dirname(path);
       for (let attempt = 1; ; attempt++) {
-        if ((await statIfPresent(dirname(path))) === undefined) await makeFolder(dirname(path));
+        if (await isMissing(folder)) await makeFolder(folder);
         try {
           return await write(path);
         } catch (error) {
           // The folder went between the two (an empty one removed by a clean-up): once more.
-          if (nativeCodeOf(error) !== 'ENOENT' || attempt === 2) throw error;
-          if ((await statIfPresent(dirname(path))) !== undefined) throw error;
+          if (nativeCodeOf(error) !== 'ENOENT' || attempt === 2 || !(await isMissing(folder))) throw error;
         }
       }
     } catch (error) {
@@ -332,6 +332,15 @@ async function statIfPresent(path: string) {
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw readError(path, error);
+  }
+}
+
+async function isMissing(folder: string): Promise<boolean> {
+  try {
+    await stat(folder);
+    return false;
+  } catch (error) {
+    return nativeCodeOf(error) === 'ENOENT';
   }
 }
 
