@@ -75,6 +75,7 @@ export class RowDecoder {
   readonly #key: number[];
   /** Where the key's values of the row before an update stand, two numbers each. */
   readonly #keySpans: Int32Array;
+  readonly #otherSpans: Int32Array;
   /** Room for a row without its values of variable length. */
   readonly #room: number;
   readonly #scratch = new OutputBuffer(1024);
@@ -91,6 +92,7 @@ export class RowDecoder {
     this.#labels = plans.map((plan) => plan.labels);
     this.#key = definition.columns.flatMap((column, i) => (definition.key.includes(column.name) ? [i] : []));
     this.#keySpans = new Int32Array(2 * this.#key.length);
+    this.#otherSpans = new Int32Array(2 * this.#key.length);
     this.#room = plans.reduce((sum, plan) => sum + Math.max(plan.room, 2) + 1, FRAME_ROOM);
   }
 
@@ -109,7 +111,7 @@ export class RowDecoder {
     const last = this.#key.at(-1);
     if (last === undefined) return false;
     const before = this.#keySpans;
-    const after = new Int32Array(before.length);
+    const after = this.#otherSpans;
     this.#walk(bytes, at, last + 1, after);
     for (let i = 0; i < after.length; i += 2) {
       const length = (before[i + 1] ?? 0) - (before[i] ?? 0);
