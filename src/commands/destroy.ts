@@ -1,7 +1,11 @@
 /** Removes what `cdc init` made, and nothing else. */
 
 import { defineCommand } from '../cli/command.ts';
-import { CdcError } from '../core/errors.ts';
+import { CancelledError } from '../core/errors.ts';
+import { describeLake } from '../core/pipeline/lake-contents.ts';
+import { planRemoval, type Removal } from '../core/pipeline/local-resources.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { stopWorker } from '../core/pipeline/worker-process.ts';
 
 export interface DestroyOptions {
   deleteLake: boolean;
@@ -25,8 +29,44 @@ export const command = defineCommand({
     { line: 'cdc destroy --delete-lake --yes', does: 'everything, without a question' },
   ],
   parse: (input): DestroyOptions => ({ deleteLake: input.has('delete-lake') }),
-  async run(_options: DestroyOptions): Promise<never> {
-    throw new CdcError('command.not-built', 'destroy: this command is not built yet');
+  async run(options: DestroyOptions, context): Promise<DestroyReport> {
+    const { progress, signal } = context;
+    const pipeline = openPipeline(await context.config(), context.env.variables);
+    const removals = await planRemoval({ pipeline, deleteLake: options.deleteLake, lakeHolds: await describeLake(pipeline), progress, signal });
+    const remaining = removals.filter((removal) => removal.remove === undefined);
+    const going = removals.filter((removal) => removal.remove !== undefined);
+    const report = { config: pipeline.config.file, remaining: remaining.map(factsOf), removed: going.map(factsOf) };
+    if (going.length === 0 || context.flags.dryRun) return { ...report, done: false };
+    const question = ['This removes:', ...going.map((removal) => `  ${describe(removal)}`), ...(remaining.length > 0 ? ['It leaves:', ...remaining.map((removal) => `  ${describe(removal)}`)] : [])];
+    if (!(await context.confirm(question.join('\n')))) throw new CancelledError('nothing was removed');
+    await stopWorker(pipeline.config.stateFolder, signal);
+    for (const removal of going) {
+      progress.update(`removing ${removal.resource}`);
+      await removal.remove?.();
+      progress.done(`removed ${removal.resource}`);
+    }
+    return { ...report, done: true };
   },
-  render: () => '',
+  render(report) {
+    if (report.removed.length === 0 && report.remaining.length === 0) return 'already destroyed';
+    const lines = report.removed.map((removal) => `${report.done ? 'removed' : 'would remove'} ${removal.resource}`);
+    return [...lines, ...report.remaining.map((removal) => `left ${removal.resource}: ${removal.stays}`), `left ${report.config}: it is yours`].join('\n');
+  },
 });
+
+interface DestroyReport {
+  config: string;
+  removed: RemovalFacts[];
+  remaining: RemovalFacts[];
+  done: boolean;
+}
+
+type RemovalFacts = Pick<Removal, 'resource' | 'holds' | 'stays'>;
+
+function factsOf({ resource, holds, stays }: Removal): RemovalFacts {
+  return { resource, holds, ...(stays === undefined ? {} : { stays }) };
+}
+
+function describe({ resource, holds, stays }: Removal): string {
+  return `${resource}${holds === '' ? '' : ` (${holds})`}${stays === undefined ? '' : `: ${stays}`}`;
+}
