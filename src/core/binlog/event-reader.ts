@@ -295,7 +295,7 @@ export class EventReader {
   }
 
   #statement(
-    query: { schema: string; sql: string; ansiQuotes: boolean },
+    query: { schema: string; sql: string; sqlMode: bigint },
     seconds: number,
     from: number,
     mark: () => EventMark,

@@ -57,8 +57,8 @@ export type BinlogEvent =
       kind: 'statement';
       schema: string;
       sql: string;
-      /** The session read `"` as a quote of names. */
-      ansiQuotes: boolean;
+      /** The bits of the session's sql_mode, which say how its text is to be read. */
+      sqlMode: bigint;
       inTransaction: boolean;
       /** Where reading would have to resume to see it again: its GTID event, if it has one. */
       start: BinlogPosition;

@@ -7,15 +7,14 @@ import { decodeLatin1 } from './latin1.ts';
 export interface Query {
   schema: string;
   sql: string;
-  ansiQuotes: boolean;
+  /** The bits of the session's sql_mode: whether `"` quotes names, whether `\\` escapes … */
+  sqlMode: bigint;
 }
 
 /** Thread id 4, seconds 4, length of the schema 1, error 2, length of the status variables 2. */
 const POST_HEADER_BYTES = 13;
 /** LOAD DATA carries the number of its file and three more in front of the variables. */
 const LOAD_EXTRA_BYTES = 13;
-
-const ANSI_QUOTES = 0x04;
 
 /** `end` excludes the checksum. */
 export function readQuery(bytes: Buffer, start: number, end: number, isLoad: boolean): Query {
@@ -24,13 +23,13 @@ export function readQuery(bytes: Buffer, start: number, end: number, isLoad: boo
   const variables = post + POST_HEADER_BYTES + (isLoad ? LOAD_EXTRA_BYTES : 0);
   const schemaStart = variables + bytes.readUInt16LE(post + 11);
   const sqlStart = schemaStart + schemaLength + 1;
-  const { ansiQuotes, collation } = readVariables(bytes, variables, schemaStart);
+  const { sqlMode, collation } = readVariables(bytes, variables, schemaStart);
   const text = bytes.subarray(sqlStart, end);
   return {
     schema: bytes.toString('utf8', schemaStart, schemaStart + schemaLength),
     // A client of another character set wrote its statement in that; names outside ASCII would come out wrong as UTF-8.
     sql: charsetOfCollation(collation) === 'latin1' ? decodeLatin1(text) : text.toString('utf8'),
-    ansiQuotes,
+    sqlMode,
   };
 }
 
@@ -42,8 +41,8 @@ export function isQuery(bytes: Buffer, start: number, end: number, word: string)
   return true;
 }
 
-function readVariables(bytes: Buffer, at: number, end: number): { ansiQuotes: boolean; collation: number } {
-  let ansiQuotes = false;
+function readVariables(bytes: Buffer, at: number, end: number): { sqlMode: bigint; collation: number } {
+  let sqlMode = 0n;
   while (at < end) {
     const code = bytes[at++];
     switch (code) {
@@ -52,7 +51,7 @@ function readVariables(bytes: Buffer, at: number, end: number): { ansiQuotes: bo
         at += 4;
         break;
       case 1: // sql_mode
-        ansiQuotes = ((bytes[at] ?? 0) & ANSI_QUOTES) !== 0;
+        sqlMode = bytes.readBigUInt64LE(at);
         at += 8;
         break;
       case 2: // catalog with a zero byte behind it
@@ -63,10 +62,10 @@ function readVariables(bytes: Buffer, at: number, end: number): { ansiQuotes: bo
         at += (bytes[at] ?? 0) + 1;
         break;
       case 4: // character_set_client as a collation, collation_connection, collation_server
-        return { ansiQuotes, collation: bytes.readUInt16LE(at) };
+        return { sqlMode, collation: bytes.readUInt16LE(at) };
       default: // stands after those that matter
-        return { ansiQuotes, collation: 0 };
+        return { sqlMode, collation: 0 };
     }
   }
-  return { ansiQuotes, collation: 0 };
+  return { sqlMode, collation: 0 };
 }

@@ -9,9 +9,10 @@ import { type BinlogPosition, formatPosition } from '../position.ts';
 import { applyDdl } from '../source/apply-ddl.ts';
 import { parseDdl } from '../source/ddl.ts';
 import { type DdlStatement, tablesOf, touches } from '../source/ddl-statement.ts';
+import { sqlDialect } from '../source/sql-tokens.ts';
 import type { Store } from '../store/store.ts';
 import { definitionToJson, type TableDefinition } from '../table-definition.ts';
-import type { StopReason } from './checkpoint.ts';
+import type { ServerIdentity, StopReason } from './checkpoint.ts';
 import type { FollowedTable } from './followed-table.ts';
 
 export type StatementEffect =
@@ -21,6 +22,7 @@ export type StatementEffect =
   | { kind: 'publish'; table: FollowedTable; publish(staging: Store, at: BinlogPosition): Promise<void> };
 
 export interface StatementRules {
+  server: ServerIdentity;
   truncate: 'apply' | 'stop';
   matches(table: TableName): boolean;
 }
@@ -30,7 +32,7 @@ export function applyStatement(
   followed: FollowedTable[],
   rules: StatementRules,
 ): StatementEffect[] {
-  const statement = parseDdl(event.sql, event.schema, { ansiQuotes: event.ansiQuotes });
+  const statement = parseDdl(event.sql, event.schema, sqlDialect({ ...rules.server, sqlMode: event.sqlMode }));
   const effects = followed.flatMap((table) => {
     const effect = effectOn(table, statement, event, rules);
     return effect === undefined ? [] : [effect];

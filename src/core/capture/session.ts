@@ -216,7 +216,10 @@ export class CaptureSession {
 
   #statement(event: Extract<BinlogEvent, { kind: 'statement' }>): void | Promise<void> {
     if (!event.inTransaction) this.#start = event.start;
-    const effects = applyStatement(event, [...this.#tables.values()].filter((table) => table.stopped === undefined && !this.#isLoaded(table)), this.#options);
+    const effects = applyStatement(event, [...this.#tables.values()].filter((table) => table.stopped === undefined && !this.#isLoaded(table)), {
+      ...this.#options,
+      server: this.#checkpoint.server,
+    });
     if (event.inTransaction) {
       for (const effect of effects) if (effect.kind === 'stop') this.#stopNow(effect.table, effect.reason);
       return;
