@@ -53,10 +53,11 @@ export async function followBinlog(options: FollowOptions): Promise<void> {
     throw error;
   }
   try {
-    await prepareDump(connection, heartbeatSeconds);
-    await new Dump(packetConnection(connection), options, heartbeatSeconds).run();
-  } catch (error) {
-    if (!signal.aborted) throw error;
+    await prepareDump(connection, heartbeatSeconds).catch((error: unknown) => {
+      // It failed because we ended the connection.
+      if (!signal.aborted) throw error;
+    });
+    if (!signal.aborted) await new Dump(packetConnection(connection), options, heartbeatSeconds).run();
   } finally {
     connection.destroy();
     packetConnection(connection).stream.destroy();
@@ -111,8 +112,8 @@ class Dump {
       this.#settle = undefined;
       clearInterval(watch);
       signal.removeEventListener('abort', stop);
-      // The listener is done before we say that we are; its failure counts only while we were still following.
-      await this.#pending?.catch(() => {});
+      // The listener is done before we say that we are, and a failure of its last work is ours.
+      await this.#pending;
     }
   }
 
