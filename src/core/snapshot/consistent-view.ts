@@ -33,6 +33,8 @@ const PAUSE_MS = 1000;
 /** While we wait for the lock, writers wait behind us: give up soon, and try again when the long query may be over. */
 const LOCK_WAIT_SECONDS = 3;
 
+const DENIED = new Set(['ER_SPECIFIC_ACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_ERROR', 'ER_DBACCESS_DENIED_ERROR']);
+
 type Attempt = { view: View } | { retry: string; hint: string };
 
 /** Starts the transaction on `connection`. Throws `snapshot.busy` when no instant without XA transactions in doubt, or no lock, was to be had. */
@@ -42,6 +44,7 @@ export async function openView(options: OpenViewOptions): Promise<View> {
   await run('SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
   // The view must not end because nobody asks anything while files are published.
   await run('SET SESSION wait_timeout = 86400, net_write_timeout = 3600');
+  await releaseMetadataLocksEarly(connection, server, signal);
   for (let attempt = 1; ; attempt++) {
     throwIfCancelled(signal);
     const result = server.flavor === 'mariadb' ? await viewOfMariadb(options) : await viewOfMysql(options);
@@ -52,6 +55,21 @@ export async function openView(options: OpenViewOptions): Promise<View> {
     progress.update(`waiting to take a snapshot: ${result.retry}`);
     await interruptible(signal, new Promise((resolve) => setTimeout(resolve, PAUSE_MS)));
   }
+}
+
+/**
+ * MariaDB gives metadata locks back at ROLLBACK TO SAVEPOINT only in a session that writes no binlog. Where the user may not
+ * ask for that, an ALTER of a table that was read waits until the load ends; the load is right either way.
+ */
+async function releaseMetadataLocksEarly(
+  connection: Connection,
+  server: SourceServer,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (server.flavor !== 'mariadb') return;
+  await interruptible(signal, connection.query('SET SESSION sql_log_bin = 0')).catch((error: unknown) => {
+    if (!DENIED.has(nativeCodeOf(error) ?? '')) throw sourceError(error, 'preparing the session of the snapshot');
+  });
 }
 
 async function viewOfMariadb({ connection, signal }: OpenViewOptions): Promise<Attempt> {
@@ -100,8 +118,6 @@ async function viewOfMysql(options: OpenViewOptions): Promise<Attempt> {
     locker.destroy();
   }
 }
-
-const DENIED = new Set(['ER_SPECIFIC_ACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_ERROR', 'ER_DBACCESS_DENIED_ERROR']);
 
 /** undefined: locked. */
 async function lockWrites(
@@ -161,6 +177,8 @@ export async function insideSavepoint<T>(
     await execute(connection, 'ROLLBACK TO SAVEPOINT cdc_table', signal);
     return result;
   } catch (error) {
+    // The view itself may live on; whatever this leaves behind, the error is the one to tell.
+    if (!signal?.aborted) await connection.query('ROLLBACK TO SAVEPOINT cdc_table').catch(() => {});
     throw tableError(error, table);
   }
 }
@@ -172,12 +190,13 @@ function tableError(error: unknown, table: TableName): CdcError {
   if (error instanceof CdcError && !CHANGED.has(nativeCodeOf(error.cause) ?? '')) return error;
   const cause = error instanceof CdcError ? error.cause : error;
   if (!CHANGED.has(nativeCodeOf(cause) ?? '')) return sourceError(error, doing);
+  return tableChanged(table, cause);
+}
+
+export function tableChanged(table: TableName, cause?: unknown): CdcError {
   return new CdcError(
     'snapshot.table-changed',
-    `${doing}: the table was altered or dropped after the snapshot was taken`,
-    {
-      hint: 'run the same command again: it takes a new snapshot',
-      cause,
-    },
+    `reading ${formatTableName(table)}: the table was altered or dropped while the snapshot was taken`,
+    { hint: 'run the same command again: it takes a new snapshot', cause },
   );
 }

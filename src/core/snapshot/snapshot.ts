@@ -1,17 +1,17 @@
 /** A consistent view of the source at one binlog position: every table read through it is as it was just there. */
 
 import type { Connection } from 'mysql2/promise';
-import type { TableName } from '../change.ts';
+import { formatTableName, type TableName } from '../change.ts';
 import type { LoadFile } from '../change-file/load-record.ts';
 import type { ChangeNumber } from '../change-number.ts';
 import type { ZeroDates } from '../column-type.ts';
 import type { BinlogPosition } from '../position.ts';
 import type { Progress } from '../progress.ts';
-import { readSourceTable } from '../source/read-definition.ts';
+import { readSourceTable, type SourceTable } from '../source/read-definition.ts';
 import { readServer, type SourceServer } from '../source/server.ts';
 import type { Store } from '../store/store.ts';
 import { defineTable, type TableDefinition } from '../table-definition.ts';
-import { insideSavepoint, openView } from './consistent-view.ts';
+import { insideSavepoint, openView, tableChanged } from './consistent-view.ts';
 import { loadTable } from './load-table.ts';
 
 export interface SnapshotTable {
@@ -58,41 +58,63 @@ export interface OpenSnapshotOptions {
   progress: Progress;
 }
 
-/** Nothing is locked when this returns. */
+/** Nothing is locked when this returns. Throws `snapshot.table-changed` when a DDL came in between: take a new snapshot. */
 export async function openSnapshot(options: OpenSnapshotOptions): Promise<Snapshot> {
-  const { tables, signal, progress } = options;
+  const { signal, progress } = options;
   const connection = await options.connect();
   try {
     const server = await readServer(connection, signal);
-    const names = tables.map(({ name }) => name);
-    const { position, takenAt } = await openView({
+    const before = await Promise.all(options.tables.map((table) => readTable(connection, table, signal)));
+    const view = await openView({
       connection,
       connect: options.connect,
       server,
-      tables: names,
+      tables: options.tables.map(({ name }) => name),
       signal,
       progress,
     });
-    const loadable: LoadableTable[] = [];
-    for (const { name, keyOverride, zeroDates } of tables) {
-      const source = await insideSavepoint({ connection, table: name, signal }, () =>
-        readSourceTable(connection, name, { keyOverride, signal }),
+    /** The server reports most DDL by itself, but not MariaDB's instant ones: what was read before must still be so. */
+    const unchanged = <T>(source: SourceTable, table: SnapshotTable, work: () => Promise<T>, stop = signal) =>
+      insideSavepoint({ connection, table: source.name, signal: stop }, async () => {
+        const now = await readTable(connection, table, stop);
+        if (JSON.stringify(now) !== JSON.stringify(source)) throw tableChanged(source.name);
+        return work();
+      });
+    const loaders = new Map<string, (load: LoadTableOptions) => Promise<LoadFile[]>>();
+    const tables: LoadableTable[] = [];
+    for (const [index, table] of options.tables.entries()) {
+      const source = before[index];
+      if (source === undefined) continue;
+      await unchanged(source, table, async () => {});
+      loaders.set(formatTableName(table.name), (load) =>
+        unchanged(source, table, () => loadTable({ ...load, connection, takenAt: view.takenAt }), load.signal),
       );
-      loadable.push({ name, define: (number) => defineTable(name, { ...source, number, zeroDates }) });
+      tables.push({
+        name: table.name,
+        define: (number) => defineTable(table.name, { ...source, number, zeroDates: table.zeroDates }),
+      });
     }
     return {
-      position,
-      takenAt,
+      ...view,
       server,
-      tables: loadable,
-      loadTable: (load) =>
-        insideSavepoint({ connection, table: load.definition, signal: load.signal }, () =>
-          loadTable({ ...load, connection, takenAt }),
-        ),
+      tables,
+      async loadTable(load) {
+        const loader = loaders.get(formatTableName(load.definition));
+        if (loader === undefined) throw new Error(`${formatTableName(load.definition)} is not part of this snapshot`);
+        return loader(load);
+      },
       close: async () => connection.destroy(),
     };
   } catch (error) {
     connection.destroy();
     throw error;
   }
+}
+
+function readTable(
+  connection: Connection,
+  table: SnapshotTable,
+  signal: AbortSignal | undefined,
+): Promise<SourceTable> {
+  return readSourceTable(connection, table.name, { keyOverride: table.keyOverride, signal });
 }
