@@ -1,5 +1,6 @@
 /** Real servers for tests: a fresh MariaDB or MySQL in about a second, on a free port, ended by its own pid. */
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -10,8 +11,8 @@ import { silent } from '../../src/core/progress.ts';
 import type { ServerFlavor } from '../../src/core/server/server-binary.ts';
 import { waitUntilGone } from '../../src/core/server/server-process.ts';
 import { startPrivateServer } from '../../src/core/server/start.ts';
-import type { PrivateServer } from '../../src/core/server/state.ts';
-import { stopPrivateServer } from '../../src/core/server/stop.ts';
+import { type PrivateServer, privateServerState } from '../../src/core/server/state.ts';
+import { removePrivateServer, stopPrivateServer } from '../../src/core/server/stop.ts';
 import { findTestServer } from './server-template.ts';
 
 export type { ServerFlavor } from '../../src/core/server/server-binary.ts';
@@ -53,6 +54,19 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
+/** Servers outlive the process that starts them: those a failed test left are ended with the test's own process. */
+const left = new Map<string, number>();
+process.once('exit', () => {
+  for (const [folder, pid] of left) {
+    try {
+      // The number may be another program's by now.
+      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder)) process.kill(pid, 'SIGKILL');
+    } catch {
+      // it has gone already
+    }
+  }
+});
+
 /** Throws under CI when the flavor cannot be had; use `describeOnServers` to skip elsewhere. */
 export async function startTestServer(flavor: ServerFlavor, options: StartTestServerOptions = {}): Promise<TestServer> {
   const availability = inject('testServers')[flavor];
@@ -63,8 +77,18 @@ export async function startTestServer(flavor: ServerFlavor, options: StartTestSe
   // -a keeps the owner, which is another user when the tests run as root.
   await promisify(execFile)('cp', ['-a', availability.template, folder]);
 
-  const start = (extraArgs: string[] | undefined, port: number | undefined) =>
-    startPrivateServer({ folder, port, extraArgs, findBinary: () => findTestServer(flavor, silent), progress: silent });
+  const start = async (extraArgs: string[] | undefined, port: number | undefined) => {
+    const findBinary = () => findTestServer(flavor, silent);
+    const started = await startPrivateServer({ folder, port, extraArgs, findBinary, progress: silent });
+    left.set(folder, started.pid);
+    return started;
+  };
+  const kill9 = async () => {
+    const state = await privateServerState(folder);
+    if (state.state !== 'running') return;
+    process.kill(state.pid, 'SIGKILL');
+    if (!(await waitUntilGone(state.pid, 10_000))) throw new Error(`pid ${state.pid} survived SIGKILL`);
+  };
   let facts: PrivateServer = await start(options.extraArgs, options.port);
 
   const connection = (as: 'admin' | 'cdc' = 'admin') => ({ host: facts.host, port: facts.port, ...facts.users[as] });
@@ -86,8 +110,12 @@ export async function startTestServer(flavor: ServerFlavor, options: StartTestSe
     get dataDir() {
       return facts.dataDir;
     },
-    admin: facts.users.admin,
-    cdc: facts.users.cdc,
+    get admin() {
+      return facts.users.admin;
+    },
+    get cdc() {
+      return facts.users.cdc;
+    },
     url(as = 'cdc') {
       const { user, password } = facts.users[as];
       return `mysql://${user}:${password}@${facts.host}:${facts.port}/`;
@@ -107,10 +135,7 @@ export async function startTestServer(flavor: ServerFlavor, options: StartTestSe
         await session.end();
       }
     },
-    async kill9() {
-      process.kill(facts.pid, 'SIGKILL');
-      if (!(await waitUntilGone(facts.pid, 10_000))) throw new Error(`pid ${facts.pid} survived SIGKILL`);
-    },
+    kill9,
     async shutdown() {
       await stopPrivateServer({ folder, progress: silent });
     },
@@ -118,7 +143,10 @@ export async function startTestServer(flavor: ServerFlavor, options: StartTestSe
       facts = await start(again.extraArgs, facts.port);
     },
     async stop() {
-      await stopPrivateServer({ folder, progress: silent });
+      // Its data goes anyway: no need to wait for a shutdown in good order.
+      await kill9();
+      await removePrivateServer({ folder, progress: silent });
+      left.delete(folder);
       await rm(base, { recursive: true, force: true });
     },
   };

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promis
 import path from 'node:path';
 import { CdcError, messageOf, nativeCodeOf } from '../errors.ts';
 import { compareVersions, type ServerFlavor } from './server-binary.ts';
-import { firstClosedFolder, serviceAccount } from './service-account.ts';
+import { firstClosedFolder } from './service-account.ts';
 
 export interface UnpackedServer {
   mysqld: string;
@@ -15,18 +15,26 @@ const ROOT_CACHE = '/var/cache/cdc';
 
 /** Makes the cache folder; returns another one when the server's user could not read this one. */
 export async function prepareCache(cacheDir: string): Promise<string> {
+  let folder = cacheDir;
   try {
     await mkdir(cacheDir, { recursive: true });
-    const account = await serviceAccount();
-    if (account === undefined || (await firstClosedFolder(cacheDir, account)) === undefined) return cacheDir;
-    await mkdir(ROOT_CACHE, { recursive: true, mode: 0o755 });
-    return ROOT_CACHE;
+    folder = await readableCache(cacheDir);
+    await mkdir(folder, { recursive: true, mode: 0o755 });
+    return folder;
   } catch (error) {
-    throw new CdcError('server.cache', `making the cache folder ${cacheDir}: ${messageOf(error)}`, {
+    throw new CdcError('server.cache', `making the cache folder ${folder}: ${messageOf(error)}`, {
       hint: 'set CDC_CACHE_DIR to a folder that can be written',
       cause: error,
     });
   }
+}
+
+async function readableCache(cacheDir: string): Promise<string> {
+  if (process.getuid?.() !== 0) return cacheDir;
+  // Whichever user the server will run as, it is none of these.
+  const anybody = { name: 'anybody', uid: -1, gid: -1 };
+  const closed = await firstClosedFolder(cacheDir, anybody).catch(() => undefined);
+  return closed === undefined ? cacheDir : ROOT_CACHE;
 }
 
 /** Unpacked servers, the newest first; MariaDB before MySQL when no flavor is asked for, for it is smaller and starts faster. */
@@ -35,14 +43,13 @@ export async function cachedServers(options: {
   flavor?: ServerFlavor | undefined;
 }): Promise<UnpackedServer[]> {
   const found: (UnpackedServer & { flavor: string; version: string })[] = [];
-  for (const cacheDir of [options.cacheDir, ROOT_CACHE]) {
-    for (const name of await readdir(cacheDir).catch(() => [])) {
-      const [, flavor, version] = /^(mariadb|mysql)-(\d+\.\d+\.\d+)$/.exec(name) ?? [];
-      if (flavor === undefined || version === undefined) continue;
-      if (options.flavor !== undefined && options.flavor !== flavor) continue;
-      const unpacked = await unpackedServer(path.join(cacheDir, name));
-      if (unpacked !== undefined) found.push({ ...unpacked, flavor, version });
-    }
+  const cacheDir = await readableCache(options.cacheDir);
+  for (const name of await readdir(cacheDir).catch(() => [])) {
+    const [, flavor, version] = /^(mariadb|mysql)-(\d+\.\d+\.\d+)$/.exec(name) ?? [];
+    if (flavor === undefined || version === undefined) continue;
+    if (options.flavor !== undefined && options.flavor !== flavor) continue;
+    const unpacked = await unpackedServer(path.join(cacheDir, name));
+    if (unpacked !== undefined) found.push({ ...unpacked, flavor, version });
   }
   return found.sort((a, b) =>
     a.flavor === b.flavor ? compareVersions(b.version, a.version) : a.flavor < b.flavor ? -1 : 1,

@@ -20,6 +20,8 @@ export interface FindServerOptions {
   /** Where fetched servers are kept, for all pipelines of this person. */
   cacheDir: string;
   flavor?: ServerFlavor | undefined;
+  /** Looked at after PATH; other folders than the usual ones are for tests. */
+  systemFolders?: readonly string[];
   /** False: look, but fetch and install nothing. */
   fetch?: boolean;
   run?: CommandRunner;
@@ -70,7 +72,7 @@ const USUAL_FOLDERS = [
 ];
 
 async function onThisSystem(search: Search): Promise<ServerBinary | undefined> {
-  const folders = [...(search.searchPath ?? '').split(path.delimiter), ...USUAL_FOLDERS];
+  const folders = [...(search.searchPath ?? '').split(path.delimiter), ...(search.systemFolders ?? USUAL_FOLDERS)];
   const names = search.flavor === 'mysql' ? ['mysqld'] : ['mariadbd', 'mysqld'];
   for (const folder of new Set(folders.filter((folder) => path.isAbsolute(folder)))) {
     for (const name of names) {

@@ -1,5 +1,5 @@
 /** Looks at processes of this machine: is one alive, is it the mysqld of our data directory, has it gone. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nativeCodeOf } from '../errors.ts';
 import { runCommand } from './run-command.ts';
@@ -13,8 +13,10 @@ export async function isAlive(pid: number): Promise<boolean> {
   }
   try {
     // In a container whose first process does not reap, a dead server stays as a zombie for ever: it counts as gone.
+    // But only when its last thread has ended: until then it holds its port and the locks on its data.
     const status = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return !/^\d+ \(.*\) [ZX] /s.test(status);
+    if (!/^\d+ \(.*\) [ZX] /s.test(status)) return true;
+    return (await readdir(`/proc/${pid}/task`)).length > 1;
   } catch (error) {
     // Where there is a /proc, no entry means gone; elsewhere (macOS) the signal's word stands.
     return !(nativeCodeOf(error) === 'ENOENT' && process.platform === 'linux');

@@ -181,18 +181,16 @@ async function binaryFor(options: StartPrivateServerOptions, record: ServerRecor
 }
 
 async function choosePort(options: StartPrivateServerOptions, record: ServerRecord | undefined): Promise<number> {
-  if (options.port !== undefined) {
-    if (await isPortFree(options.port)) return options.port;
-    throw portInUse(options.port);
-  }
-  if (record === undefined) return freePort();
+  const wanted = options.port ?? record?.port;
+  if (wanted === undefined) return freePort();
   // A server that was just killed holds its port a moment longer than its pid.
   for (let attempt = 0; attempt < 20; attempt++) {
-    if (await isPortFree(record.port)) return record.port;
-    await sleep(100);
+    if (await isPortFree(wanted)) return wanted;
+    await sleep(50);
   }
+  if (options.port !== undefined) throw portInUse(options.port);
   const port = await freePort();
-  options.progress.warn(`port ${record.port} is in use by another program: the private server moves to port ${port}`);
+  options.progress.warn(`port ${wanted} is in use by another program: the private server moves to port ${port}`);
   return port;
 }
 
