@@ -27,7 +27,8 @@ export async function openTestLake(): Promise<TestLake> {
   return { store: openLocalStore(root), folder, engine, path: join(root, folder) };
 }
 
-export const NOW = new Date('2026-11-23T12:00:00Z');
+/** One moment for a whole test file; of the real clock, for the files on disk have its times. */
+export const NOW = new Date();
 
 /** Commits, and fails the test when someone else was faster. */
 export async function commit(
