@@ -129,9 +129,18 @@ function parseLabels(inside: string): string[] | undefined {
   for (let end = 0; end < inside.length; end = pattern.lastIndex) {
     const match = pattern.exec(inside);
     if (match === null) return undefined;
-    labels.push((match[1] ?? '').replaceAll("''", "'"));
+    labels.push((match[1] ?? '').replace(/''|\\[\\nr0]/g, (escaped) => LABEL_ESCAPES[escaped] ?? escaped));
   }
   return labels;
+}
+
+/** What both servers escape in the labels of a COLUMN_TYPE, whatever the sql_mode. */
+const LABEL_ESCAPES: Record<string, string> = { "''": "'", '\\\\': '\\', '\\n': '\n', '\\r': '\r', '\\0': '\0' };
+
+/** A label of ENUM or SET as it stands in a COLUMN_TYPE. */
+export function formatLabel(label: string): string {
+  const escapeOf = (char: string) => Object.keys(LABEL_ESCAPES).find((key) => LABEL_ESCAPES[key] === char) ?? char;
+  return `'${label.replace(/['\\\n\r\0]/g, escapeOf)}'`;
 }
 
 const INTEGER_SIZES = ['byte', 'short', 'integer', 'long', 'decimal(20,0)'] as const;
