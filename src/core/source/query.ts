@@ -23,7 +23,9 @@ export async function queryRows({ connection, sql, values, doing, signal }: Quer
       connection.query<RowDataPacket[]>(sql, values === undefined ? [] : [...values]),
     );
     if (!Array.isArray(result)) return [];
-    return result.map((row) =>
+    // A CALL answers with a list of results; the first counts.
+    const rows: RowDataPacket[] = Array.isArray(result[0]) ? result[0] : result;
+    return rows.map((row) =>
       Object.fromEntries(
         Object.entries(row).map(([name, value]) => [name.toLowerCase(), value === null ? null : String(value)]),
       ),
