@@ -55,6 +55,16 @@ export async function readNumberRange(store: Store, key: string): Promise<Number
   return { size, first: parseChangeNumber(firstText), last: parseChangeNumber(last) };
 }
 
+/** The first record of a file: the header of one of ours. */
+export async function readHeader(store: Store, key: string): Promise<string[]> {
+  for (let bytes = HEAD_BYTES; ; bytes *= 8) {
+    const head = await store.getRange(key, 0, bytes);
+    const isWhole = head.length < bytes;
+    const record = await nextRecord(readCsv(once(head), { file: `${store.location}/${key}` }), isWhole);
+    if (record !== undefined || isWhole) return record?.fields ?? [];
+  }
+}
+
 /** The next record; undefined at the end, and also where the bytes end inside it and are known not to be the whole file. */
 async function nextRecord(records: AsyncGenerator<CsvRecord>, whole: boolean): Promise<CsvRecord | undefined> {
   try {

@@ -13,7 +13,7 @@ import type { Store } from '../store/store.ts';
 import { definitionFromJson, definitionToJson, type TableDefinition } from '../table-definition.ts';
 
 /** What becomes of a row that does not fit its columns' types. */
-export type UnfitPolicy = 'stop' | 'quarantine';
+export type UnfitPolicy = 'fail' | 'quarantine';
 
 /** `merge`: the last change of a key counts; `append`: rows are kept as history with `_op`, `_ts`, `_seq`. */
 export type MergeMode = 'merge' | 'append';
@@ -89,7 +89,7 @@ const planFile = z.object({
   definition: definitionFromJson,
   target_schema: z.array(z.object({ name: z.string(), type: z.string() })),
   mode: z.enum(['merge', 'append']),
-  unfit: z.enum(['stop', 'quarantine']),
+  unfit: z.enum(['fail', 'quarantine']),
   epoch: z.object({ kind: z.enum(['load', 'truncate', 'start']), number, suffix: z.int() }).nullable(),
   watermark: z.object({ before: number.nullable(), after: number.nullable() }),
   quarantined_before: z.int(),

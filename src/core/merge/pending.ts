@@ -1,14 +1,10 @@
-/** What of a table waits to be merged: its loads, definitions and change files as they lie in staging, put in order by number. */
+/** Which of a table's loads and change files the next batch takes: decided by their numbers alone. */
 
 import { formatTableName, type TableName } from '../change.ts';
-import { definitionFolder, tableFolder } from '../change-file/layout.ts';
-import { readLoadRecords, type StoredLoadRecord } from '../change-file/load-record.ts';
-import { parseStagedName } from '../change-file/name.ts';
-import { readNumberRange } from '../change-file/read.ts';
+import type { StoredLoadRecord } from '../change-file/load-record.ts';
 import { type ChangeNumber, formatChangeNumber, numberInRun, runOf } from '../change-number.ts';
-import { CdcError, messageOf } from '../errors.ts';
-import type { Store, StoredObject } from '../store/store.ts';
-import { definitionFromJson, type TableDefinition } from '../table-definition.ts';
+import { CdcError } from '../errors.ts';
+import type { TableDefinition } from '../table-definition.ts';
 import type { Epoch } from './ledger.ts';
 
 /** A change file of ours and the numbers it holds. */
@@ -32,6 +28,8 @@ export interface Staged {
   /** By number. */
   definitions: TableDefinition[];
   files: RangedFile[];
+  /** Keys of other files in the table's folder: load files, and what is not ours. */
+  others: string[];
 }
 
 /** Where the lake table stands. */
@@ -73,69 +71,22 @@ export interface Pending {
   pendingFiles: number;
 }
 
-/**
- * Lists what staging holds of a table. Files first: whatever a file needs (its definition, the truncation below it) was
- * published before it, so it is in the lists that are read later.
- */
-export async function readStaged(staging: Store, table: TableName, known: KnownRanges = new Map()): Promise<Staged> {
-  const folder = tableFolder(table);
-  const objects = await staging.list(folder);
-  const changes = objects.filter(({ key }) => {
-    const name = parseStagedName(key.slice(folder.length));
-    return name?.kind === 'changes' && name.format === 'csv' && !name.gzip;
-  });
-  const files: RangedFile[] = [];
-  for (let start = 0; start < changes.length; start += 32)
-    for (const file of await Promise.all(
-      changes.slice(start, start + 32).map((object) => rangeOf(staging, object, known)),
-    ))
-      if (file !== undefined) files.push(file);
-  const [records, definitions] = await Promise.all([readLoadRecords(staging, table), readDefinitions(staging, table)]);
-  return { records, definitions, files };
-}
-
-async function rangeOf(staging: Store, object: StoredObject, known: KnownRanges): Promise<RangedFile | undefined> {
-  let range = known.get(object.key);
-  if (range?.size !== object.size) {
-    range = await readNumberRange(staging, object.key);
-    known.set(object.key, range);
-  }
-  if (range.first === undefined || range.last === undefined) return undefined;
-  if (range.last < range.first)
-    throw new CdcError(
-      'file.number',
-      `reading ${staging.location}/${object.key}: its numbers fall from ${numberInRun(range.first)} to ${numberInRun(range.last)}`,
-    );
-  return { key: object.key, size: object.size, first: range.first, last: range.last, modified: object.modified };
-}
-
-export async function readDefinitions(staging: Store, table: TableName): Promise<TableDefinition[]> {
-  const objects = await staging.list(definitionFolder(table));
-  const definitions = await Promise.all(
-    objects.map(async ({ key }) => {
-      try {
-        return definitionFromJson.parse(JSON.parse((await staging.get(key)).toString()));
-      } catch (error) {
-        throw new CdcError(
-          'definition.corrupt',
-          `reading ${staging.location}/${key}: it is not a table definition (${messageOf(error)})`,
-          { hint: `cdc reload ${formatTableName(table)}`, cause: error },
-        );
-      }
-    }),
-  );
-  return definitions.sort((a, b) => (a.number < b.number ? -1 : a.number > b.number ? 1 : 0));
+export interface NextBatchOptions {
+  /** Nothing above it. */
+  limit?: ChangeNumber | undefined;
+  /** The table keeps its history: loads and truncations come in their turn, and no change before them is left out. */
+  keepHistory?: boolean;
 }
 
 /**
  * The next batch of a table: the newest load or truncation that the table has not had, then the changes after it as far
- * as their numbers follow one another. `limit`: nothing above it.
+ * as their numbers follow one another.
  */
 export function nextBatch(
   table: TableName,
   staged: Staged,
   standing: Standing | undefined,
-  limit?: ChangeNumber,
+  { limit, keepHistory = false }: NextBatchOptions = {},
 ): Pending {
   const later = staged.records.filter(
     (record) =>
@@ -143,14 +94,17 @@ export function nextBatch(
       (limit === undefined || record.number <= limit),
   );
   // A load or truncation holds all there was before it; a start only opens a run, so what the run before it left comes first.
-  const replacing = later.findLast((record) => record.kind !== 'start');
-  const start = later.find(
-    (record) => record.kind === 'start' && (replacing === undefined || compareEpochs(record, replacing) > 0),
+  const replacing = keepHistory ? undefined : later.findLast((record) => record.kind !== 'start');
+  const opening = later.find(
+    (record) =>
+      keepHistory || (record.kind === 'start' && (replacing === undefined || compareEpochs(record, replacing) > 0)),
   );
-  const epoch = replacing ?? (standing === undefined ? start : undefined);
+  const epoch = replacing ?? (standing === undefined ? opening : undefined);
   if (epoch === undefined && standing === undefined) return { ...nothing, ...loading(table, staged.files) };
 
-  const chain = followChain(staged, epoch?.number ?? standing?.watermark ?? 0n, limitOf(epoch, standing, limit));
+  const upTo =
+    keepHistory && standing !== undefined && opening !== undefined ? opening.number : limitOf(epoch, standing, limit);
+  const chain = followChain(staged, epoch?.number ?? standing?.watermark ?? 0n, upTo);
   const waiting = waitingFor(table, chain, staged.records);
   const pendingFiles =
     chain.files.filter((file) => file.last > (standing?.watermark ?? -1n)).length + chain.rest.length;
@@ -170,11 +124,12 @@ export function nextBatch(
   }
   const batch = batchOf(table, staged, chain, epoch, standing);
   if (batch !== undefined) return { batch, waiting, pendingFiles };
-  // Nothing more of this run: the next one, where one was opened.
-  if (epoch === undefined && start !== undefined) {
-    const opened = followChain(staged, start.number, limit);
+  // Nothing more before it: the next run, or load of a history, where there is one.
+  if (epoch === undefined && opening !== undefined && standing !== undefined) {
+    const from = keepHistory && standing.watermark > opening.number ? standing.watermark : opening.number;
+    const opened = followChain(staged, from, keepHistory ? least(limit, nextRecord(later, opening)) : limit);
     return {
-      batch: batchOf(table, staged, opened, start, standing),
+      batch: batchOf(table, staged, opened, opening, standing),
       waiting: waitingFor(table, opened, staged.records),
       pendingFiles: opened.files.length + opened.rest.length,
     };
@@ -186,6 +141,16 @@ const nothing = { batch: undefined, waiting: undefined, pendingFiles: 0 };
 
 export function compareEpochs(a: Pick<Epoch, 'number' | 'suffix'>, b: Pick<Epoch, 'number' | 'suffix'>): number {
   return a.number < b.number ? -1 : a.number > b.number ? 1 : a.suffix - b.suffix;
+}
+
+/** A history stops at each load or truncation to have it in its turn. */
+function nextRecord(later: readonly StoredLoadRecord[], after: StoredLoadRecord | undefined): ChangeNumber | undefined {
+  return later.find((record) => after === undefined || compareEpochs(record, after) > 0)?.number;
+}
+
+function least(a: ChangeNumber | undefined, b: ChangeNumber | undefined): ChangeNumber | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a < b ? a : b;
 }
 
 /** A load below the watermark is applied with everything that readers have already seen, whatever the limit. */
@@ -310,7 +275,7 @@ function waitingFor(table: TableName, chain: Chain, records: readonly StoredLoad
 }
 
 function epochSince(chain: Chain): Date {
-  return chain.rest.reduce((least, { modified }) => (modified < least ? modified : least), new Date());
+  return earliest(chain.rest);
 }
 
 function loading(table: TableName, files: readonly RangedFile[]): Partial<Pending> {
@@ -321,9 +286,13 @@ function loading(table: TableName, files: readonly RangedFile[]): Partial<Pendin
       reason: 'loading',
       detail: `${formatTableName(table)}: ${files.length} change files wait for the table's load`,
       files: files.length,
-      since: files.reduce((least, { modified }) => (modified < least ? modified : least), new Date()),
+      since: earliest(files),
     },
   };
+}
+
+function earliest(files: readonly RangedFile[]): Date {
+  return new Date(Math.min(Date.now(), ...files.map(({ modified }) => modified.getTime())));
 }
 
 function missingDefinition(table: TableName, number: ChangeNumber): CdcError {

@@ -1,0 +1,195 @@
+/** Reads a batch's files into tables of the engine: checked whole, cast to the lake's types, reduced to the last change per key. */
+
+import { randomUUID } from 'node:crypto';
+import { type ChangeNumber, formatChangeNumber, numberInRun } from '../change-number.ts';
+import type { LakeColumn } from '../delta/schema.ts';
+import type { EngineConnection } from '../engine/engine.ts';
+import { EngineFailure } from '../engine/engine-error.ts';
+import { quoteName, quoteText, quoteTexts } from '../engine/quote.ts';
+import { messageOf } from '../errors.ts';
+import { explainUnreadable } from './explain-unreadable.ts';
+import {
+  type ColumnSql,
+  type CsvSource,
+  columnsSql,
+  columnTypesSql,
+  fieldSql,
+  namesSql,
+  nullSql,
+  OURS,
+  readCsvSql,
+} from './rows-sql.ts';
+
+/** Tables that staging makes, private to the connection. */
+export const CHANGES = '"=changes"';
+export const LOADED = '"=loaded"';
+/** The last change of each key. */
+export const LATEST = '"=latest"';
+
+export interface StageOptions {
+  connection: EngineConnection;
+  /** Columns of the lake table after the batch. */
+  columns: readonly LakeColumn[];
+  /** Lake names of the key. */
+  key: readonly string[];
+}
+
+/** Changes of ours whose number is above `after` and up to `end` count. */
+export interface NumberWindow {
+  after: ChangeNumber;
+  end: ChangeNumber;
+  /** Numbers that no file holds. */
+  taken: ReadonlySet<ChangeNumber>;
+}
+
+/** What a row's number is: that of a change, its place in the file, or none where the order does not matter (a load). */
+export type Numbering = { by: 'change'; window: NumberWindow } | { by: 'place' } | { by: 'nothing' };
+
+/** Makes an empty table for rows of change or load files. */
+export async function createRowTable({ connection, columns }: StageOptions, table: string): Promise<void> {
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${table} (${OURS.number} UBIGINT, ${OURS.op} VARCHAR, ${OURS.ts} VARCHAR, ${OURS.seq} VARCHAR, ` +
+      `${OURS.file} VARCHAR, ${OURS.fits} BOOLEAN, ${OURS.keyFits} BOOLEAN, ${columnTypesSql(columns)})`,
+  );
+}
+
+/** Reads files into a table, those of one layout and definition at once. Throws CdcError `file.*` naming file and line. */
+export async function stageFiles(
+  options: StageOptions,
+  table: string,
+  sources: readonly CsvSource[],
+  numbering: Numbering,
+): Promise<void> {
+  const numbered = numbering.by === 'change';
+  for (const group of groupAlike(sources)) {
+    const insert = (longRows: boolean) => `INSERT INTO ${table} ${rowsSql(options, group, numbering, longRows)}`;
+    try {
+      await options.connection.run(insert(false)).catch((error: unknown) => {
+        if (!isLongRow(error)) throw error;
+        return options.connection.run(insert(true));
+      });
+    } catch (error) {
+      if (!(error instanceof EngineFailure)) throw error;
+      throw await explainUnreadable(group, numbered, error);
+    }
+  }
+  const [strange] = await options.connection.rows(
+    `SELECT DISTINCT ${OURS.file} AS file FROM ${table} WHERE ${OURS.number} IS NULL OR ${OURS.op} IS NULL OR ${OURS.op} NOT IN ('I', 'U', 'D') LIMIT 1`,
+  );
+  if (strange !== undefined) {
+    const suspects = sources.filter(({ path }) => path === strange.file);
+    throw await explainUnreadable(suspects, numbered, new Error('a row has no Op or no number'));
+  }
+}
+
+function isLongRow(error: unknown): boolean {
+  return error instanceof EngineFailure && /maximum line size/i.test(messageOf(error.cause));
+}
+
+function groupAlike(sources: readonly CsvSource[]): CsvSource[][] {
+  const groups = new Map<string, CsvSource[]>();
+  for (const source of sources) {
+    const { hasHeader, fields, null: nullRule } = source.layout;
+    const alike = JSON.stringify([
+      hasHeader,
+      fields,
+      nullRule,
+      source.path.endsWith('.gz'),
+      source.definition.columns.map(({ name, type, lake, nullable }) => [name, type, lake, nullable]),
+      source.definition.zeroDates,
+    ]);
+    groups.set(alike, [...(groups.get(alike) ?? []), source]);
+  }
+  return [...groups.values()];
+}
+
+function rowsSql(options: StageOptions, group: readonly CsvSource[], numbering: Numbering, longRows: boolean): string {
+  const [first] = group;
+  if (first === undefined) throw new Error('no file to stage');
+  const given = columnsSql(first);
+  const values = options.columns.map((target) => {
+    const found = given.find(({ column }) => sameName(column.lake, target.lake));
+    return `${found === undefined ? nullSql(target.delta) : found.value} AS ${quoteName(target.lake)}`;
+  });
+  return (
+    `SELECT number, op, ts, seq, ${OURS.file}, ${fitsSql(given)}, ${keyFitsSql(given, options.key)}, ${values.join(', ')} ` +
+    `FROM (${textsSql(group, given, numbering, longRows)})`
+  );
+}
+
+/** `number`, `op`, `ts`, `seq`, the file, and every column's text as `t<index>`. */
+export function textsSql(
+  group: readonly CsvSource[],
+  given: readonly ColumnSql[],
+  numbering: Numbering,
+  longRows: boolean,
+): string {
+  const [first] = group;
+  if (first === undefined) throw new Error('no file to read');
+  const { layout } = first;
+  const seq = fieldSql(layout, 'number', 'NULL::VARCHAR');
+  const numbers = {
+    change: `CASE WHEN regexp_full_match(${seq}, '[0-9]{35}') THEN TRY_CAST(right(${seq}, 19) AS UBIGINT) END`,
+    place: 'row_number() OVER ()',
+    nothing: '0',
+  };
+  // No file holds this text, so nothing is NULL but what our own rule makes so.
+  const nullText = `null ${randomUUID()}`;
+  const read = readCsvSql(group, { nullText, ordered: numbering.by === 'place', longRows });
+  const texts = given.map(({ text }, index) => `${text} AS t${index}`).join(', ');
+  const rows =
+    `SELECT ${numbers[numbering.by]} AS number, ${fieldSql(layout, 'op', `'I'`)} AS op, ` +
+    `${fieldSql(layout, 'time', 'NULL::VARCHAR')} AS ts, ${seq} AS seq, ${OURS.file}, ${texts} FROM ${read}`;
+  if (numbering.by !== 'change') return rows;
+  const { after, end } = numbering.window;
+  return `SELECT * FROM (${rows}) WHERE number IS NULL OR (number > ${after} AND number <= ${end})`;
+}
+
+export function fitsSql(given: readonly ColumnSql[]): string {
+  return `(${given.map(({ fits }) => fits).join(' AND ') || 'true'})`;
+}
+
+export function keyFitsSql(given: readonly ColumnSql[], key: readonly string[]): string {
+  const parts = given
+    .map(({ column, fits }, index) => ({ column, sql: `t${index} IS NOT NULL AND ${fits}` }))
+    .filter(({ column }) => key.some((name) => sameName(name, column.lake)));
+  return `(${parts.map(({ sql }) => sql).join(' AND ') || 'true'})`;
+}
+
+/** Column names differ, for the lake as for MySQL, only when they differ without case. */
+export function sameName(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
+/** Keeps of the changes the last of each key. Keys are compared by the bytes of their cast values. */
+export async function reduceToLatest({ connection, key }: StageOptions): Promise<void> {
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${LATEST} AS SELECT c.* FROM ${CHANGES} c SEMI JOIN ` +
+      `(SELECT max(${OURS.number}) AS ${OURS.number} FROM ${CHANGES} GROUP BY ${namesSql(key)}) USING (${OURS.number})`,
+  );
+}
+
+/** Rows of these files. */
+export async function countRows(
+  connection: EngineConnection,
+  table: string,
+  sources: readonly CsvSource[],
+): Promise<number[]> {
+  const rows = await connection.rows(
+    `SELECT ${OURS.file} AS file, count(*) AS rows FROM ${table} WHERE ${OURS.file} IN (SELECT unnest(${quoteTexts(sources.map(({ path }) => path))})) GROUP BY ALL`,
+  );
+  return sources.map(({ path }) => Number(rows.find(({ file }) => file === path)?.rows ?? 0));
+}
+
+/** Whether a load has a key twice. */
+export async function findDoubleKey({ connection, key }: StageOptions): Promise<string | undefined> {
+  const names = namesSql(key);
+  const [counts] = await connection.rows(
+    `SELECT count(*) AS rows, (SELECT count(*) FROM (SELECT DISTINCT ${names} FROM ${LOADED})) AS keys FROM ${LOADED}`,
+  );
+  if (counts?.rows === counts?.keys) return undefined;
+  const [double] = await connection.rows(
+    `SELECT concat_ws(${quoteText(', ')}, ${names}) AS key FROM ${LOADED} GROUP BY ${names} HAVING count(*) > 1 LIMIT 1`,
+  );
+  return String(double?.key);
+}

@@ -1,0 +1,50 @@
+/** What staging holds of a table: loads, definitions and change files with their numbers. */
+
+import type { TableName } from '../change.ts';
+import { readDefinitions } from '../change-file/definitions.ts';
+import { tableFolder } from '../change-file/layout.ts';
+import { readLoadRecords } from '../change-file/load-record.ts';
+import { parseStagedName } from '../change-file/name.ts';
+import { readNumberRange } from '../change-file/number-range.ts';
+import { numberInRun } from '../change-number.ts';
+import { CdcError } from '../errors.ts';
+import type { Store, StoredObject } from '../store/store.ts';
+import type { KnownRanges, RangedFile, Staged } from './pending.ts';
+
+/**
+ * Lists what staging holds of a table. Files first: whatever a file needs (its definition, the truncation below it) was
+ * published before it, so it is in the lists that are read later.
+ */
+export async function readStaged(staging: Store, table: TableName, known: KnownRanges = new Map()): Promise<Staged> {
+  const folder = tableFolder(table);
+  const objects = await staging.list(folder);
+  const changes = objects.filter(({ key }) => {
+    const name = parseStagedName(key.slice(folder.length));
+    return name?.kind === 'changes' && name.format === 'csv' && !name.gzip;
+  });
+  const files: RangedFile[] = [];
+  for (let start = 0; start < changes.length; start += 32)
+    for (const file of await Promise.all(
+      changes.slice(start, start + 32).map((object) => rangeOf(staging, object, known)),
+    ))
+      if (file !== undefined) files.push(file);
+  const [records, definitions] = await Promise.all([readLoadRecords(staging, table), readDefinitions(staging, table)]);
+  const isChange = new Set(changes.map(({ key }) => key));
+  const others = objects.map(({ key }) => key).filter((key) => !isChange.has(key));
+  return { records, definitions, files, others };
+}
+
+async function rangeOf(staging: Store, object: StoredObject, known: KnownRanges): Promise<RangedFile | undefined> {
+  let range = known.get(object.key);
+  if (range?.size !== object.size) {
+    range = await readNumberRange(staging, object.key);
+    known.set(object.key, range);
+  }
+  if (range.first === undefined || range.last === undefined) return undefined;
+  if (range.last < range.first)
+    throw new CdcError(
+      'file.number',
+      `reading ${staging.location}/${object.key}: its numbers fall from ${numberInRun(range.first)} to ${numberInRun(range.last)}`,
+    );
+  return { key: object.key, size: object.size, first: range.first, last: range.last, modified: object.modified };
+}
