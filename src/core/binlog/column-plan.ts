@@ -105,7 +105,12 @@ function planColumn(column: ColumnDefinition, table: TableMap, index: number): C
   const { extra } = table;
   const name = extra.names?.[index];
   if (name !== undefined && name !== column.name) return `is called ${name} in the binlog`;
-  if (field.isNumeric(real) && extra.unsigned !== undefined && extra.unsigned[index] !== type.unsigned)
+  if (
+    real !== field.YEAR &&
+    field.isNumeric(real) &&
+    extra.unsigned !== undefined &&
+    extra.unsigned[index] !== type.unsigned
+  )
     return `is ${type.unsigned ? 'signed' : 'unsigned'} in the binlog, ${column.type} in the definition`;
   const collation = extra.collations?.[index];
   const binlogCharset = collation === undefined ? undefined : charsetOfCollation(collation);

@@ -58,7 +58,8 @@ export class EventReader {
     if (size !== end - start || size < eventType.HEADER_BYTES) throw this.#corrupt('an event has the wrong size');
     if (type === eventType.ROTATE) return this.#rotate(bytes, start, end);
     if (type === eventType.FORMAT_DESCRIPTION) return this.#describe(bytes, start, end);
-    if (type === eventType.HEARTBEAT || type === eventType.HEARTBEAT_V2) return { kind: 'heartbeat' };
+    if (type === eventType.HEARTBEAT || type === eventType.HEARTBEAT_V2)
+      return this.#heartbeat(bytes, start, end, type);
     const checksum = this.#verify(bytes, start, end);
     const from = this.#advance(bytes, start, size);
     const body = this.#hasChecksums ? end - CHECKSUM_BYTES : end;
@@ -155,6 +156,15 @@ export class EventReader {
     if (end - size < this.#offset) throw this.#corrupt(`an event ends at ${end}, which overlaps the one before`);
     this.#offset = end;
     return end - size;
+  }
+
+  /** Nothing has happened; up to where the server has read, events that it does not send (MariaDB's binlog checkpoints) included. */
+  #heartbeat(bytes: Buffer, start: number, end: number, type: number): BinlogEvent {
+    const name = bytes.toString('latin1', start + eventType.HEADER_BYTES, end);
+    const low = bytes.readUInt32LE(start + 13);
+    const offset = this.#offset - (this.#offset % 2 ** 32) + low;
+    const isKnown = type === eventType.HEARTBEAT && name.startsWith(this.#file) && offset >= this.#offset;
+    return { kind: 'heartbeat', position: this.#at(isKnown ? offset : this.#offset) };
   }
 
   /** The event's CRC32; undefined where the file has none. */
@@ -287,7 +297,8 @@ export class EventReader {
         this.#emptyXa.delete(id.trim());
         return this.#commit(mark());
       default: {
-        const isEmpty = this.#emptyXa.delete(id.trim());
+        // Without its GTID event it is where reading began: whoever starts there has handled it.
+        const isEmpty = this.#emptyXa.delete(id.trim()) || this.#group === undefined;
         const commit = this.#commit(mark());
         return isEmpty ? commit : { kind: 'unsupported', what: 'the commit of an XA transaction prepared earlier' };
       }

@@ -69,7 +69,8 @@ export type BinlogEvent =
     }
   /** What follows stands in this file. */
   | { kind: 'rotate'; file: string }
-  | { kind: 'heartbeat' }
+  /** Nothing was sent for a while: the server has read its binlog up to here. */
+  | { kind: 'heartbeat'; position: BinlogPosition }
   /** The server says that its binlog has a gap. */
   | { kind: 'incident'; message: string }
   /** Something that may hide a change: of that table, or of any. */

@@ -83,8 +83,10 @@ export function stringLength(metadata: number): number {
   return (first & 0x30) === 0x30 ? low : low | (((first & 0x30) ^ 0x30) << 4);
 }
 
+/** The types that row metadata has a bit of signedness for; YEAR's is always set. */
 export function isNumeric(type: number): boolean {
   return (
+    type === YEAR ||
     type === TINY ||
     type === SHORT ||
     type === INT24 ||

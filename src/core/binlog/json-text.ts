@@ -151,7 +151,9 @@ function appendOpaque(out: OutputBuffer, from: Buffer, type: number, start: numb
   } else if (type === TIME_OLD) {
     appendTime(out, from.readBigInt64LE(start));
   } else {
-    const text = Buffer.from(`base64:type${type}:${from.toString('base64', start, start + length)}`);
+    // The server breaks base64 after 76 characters, and then escapes the break.
+    const base64 = from.toString('base64', start, start + length).replace(/.{76}(?=.)/g, '$&\n');
+    const text = Buffer.from(`base64:type${type}:${base64}`);
     appendText(out, text, 0, text.length);
   }
 }

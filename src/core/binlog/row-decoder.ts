@@ -10,7 +10,6 @@ import {
   putNull,
   putPadded,
   putText,
-  putTwo,
   putUnsigned,
   textRoom,
 } from '../change-file/encode.ts';
@@ -245,8 +244,7 @@ export class RowDecoder {
         }
         case YEAR: {
           const value = bytes[at] ?? 0;
-          if (value === 0) to = putTwo(out, putTwo(out, to, 0), 0);
-          else to = putUnsigned(out, to, 1900 + value);
+          to = putUnsigned(out, to, value === 0 ? 0 : 1900 + value);
           break;
         }
         case FLOAT:
