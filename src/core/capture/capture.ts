@@ -47,6 +47,7 @@ export async function capture(options: CaptureOptions): Promise<Checkpoint> {
         address: await options.source(),
         from: session.start,
         serverId: options.serverId,
+        heartbeatSeconds: 1,
         signal: AbortSignal.any([options.signal, failed.signal]),
         wants: (table) => session.wants(table),
         onEvent: (event) => {
@@ -62,6 +63,12 @@ export async function capture(options: CaptureOptions): Promise<Checkpoint> {
       await session.close();
     } catch (error) {
       session.discard();
+      // Idle for so long that the file of the last event is gone: nothing happened since, so the position itself still stands.
+      const { lastEvent, position } = checkpoint;
+      if (error instanceof CdcError && error.code === 'position.purged' && lastEvent !== undefined && lastEvent.file !== position.file) {
+        checkpoint = { ...checkpoint, lastEvent: undefined };
+        continue;
+      }
       if (!(error instanceof CdcError) || !(error.code === 'source.lost' || error.code === 'source.unreachable')) throw error;
       options.onDisconnected(error);
       options.progress.warn(`${messageOf(error)}; trying again`);

@@ -50,8 +50,8 @@ export interface SessionOptions {
   progress: Progress;
 }
 
-/** With no rows to write, the checkpoint still follows the binlog this often, so that the server may purge it. */
-const IDLE_CHECKPOINT_MS = 5000;
+/** With no rows to write the checkpoint still follows the binlog, this much later: the server may purge, and `verify` sees where capture is. */
+const IDLE_CHECKPOINT_MS = 1000;
 
 export class CaptureSession {
   readonly #options: SessionOptions;
@@ -67,10 +67,9 @@ export class CaptureSession {
   #inTransaction = false;
   #time: CommitTime | undefined;
   #timeMicros = Number.NaN;
-  /** When the open files must close. */
+  /** When the open files must close, or the checkpoint move. */
   #due: number | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #lastFlush = Date.now();
   #flushing: Promise<void> | undefined;
   #failure: unknown;
 
@@ -128,8 +127,9 @@ export class CaptureSession {
         throw new CdcError('capture.incident', `the source reports an incident at ${this.#position.file}: ${event.message}; changes may be missing from the binlog`, {
           hint: 'cdc reload, for every table, once the source is sound',
         });
-      case 'rotate':
       case 'heartbeat':
+        return this.#heartbeat(event.position);
+      case 'rotate':
         return;
     }
   }
@@ -197,7 +197,7 @@ export class CaptureSession {
     table.number += changes;
     table.file.spill();
     reach('capture.file-open');
-    if (this.#due === undefined) this.#closeWithin(this.#options.limits.maxDelayMs);
+    this.#closeWithin(this.#options.limits.maxDelayMs);
     if (table.file.size >= this.#options.limits.maxFileBytes) this.#due = 0;
   }
 
@@ -210,8 +210,15 @@ export class CaptureSession {
     this.#inTransaction = false;
     this.#lastEvent = mark;
     this.#position = position;
-    const now = Date.now();
-    if (this.#due !== undefined ? now >= this.#due : now - this.#lastFlush >= IDLE_CHECKPOINT_MS) return this.#flush();
+    if (this.#due !== undefined && Date.now() >= this.#due) return this.#flush();
+    this.#closeWithin(IDLE_CHECKPOINT_MS);
+  }
+
+  /** What lies between the last transaction and here changes no row; the position may pass it, the event to resume at stays. */
+  #heartbeat(position: BinlogPosition): void {
+    if (this.#inTransaction || comparePositions(position, this.#position) <= 0) return;
+    this.#position = position;
+    this.#closeWithin(0);
   }
 
   #statement(event: Extract<BinlogEvent, { kind: 'statement' }>): void | Promise<void> {
@@ -239,7 +246,7 @@ export class CaptureSession {
       this.#inTransaction = false;
       this.#lastEvent = event.mark;
       this.#position = event.position;
-      if (effects.some((effect) => effect.kind !== 'new-table')) await this.#flush();
+      await this.#flush();
     };
     if (effects.length > 0) return finish();
     return this.#transactionEnd(event.mark, event.position);
@@ -272,8 +279,11 @@ export class CaptureSession {
     this.#due = 0;
   }
 
+  /** Asks for a flush at the end of the transaction that is under way after this time, or before. */
   #closeWithin(ms: number): void {
-    this.#due = Date.now() + ms;
+    const at = Date.now() + ms;
+    if (this.#due !== undefined && this.#due <= at) return;
+    this.#due = at;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       // In the middle of a transaction its end will see that the time has come.
@@ -316,7 +326,6 @@ export class CaptureSession {
     reach('capture.checkpointed');
     this.#checkpoint = checkpoint;
     for (const [key, table] of this.#tables) table.saved = tables[key] ?? table.saved;
-    this.#lastFlush = Date.now();
     for (const { table, file } of published) {
       progress.detail(`published ${file.key}: ${file.changes} changes`);
       this.#options.onPublished(table.name, file);
