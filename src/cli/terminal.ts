@@ -93,7 +93,7 @@ export async function askYesNo(options: {
   signal: AbortSignal;
 }): Promise<boolean> {
   if (!options.isTerminal)
-    throw new UsageError(`${options.text}: there is no terminal to ask on`, 'add --yes when that is what you want');
+    throw new UsageError(`asking "${options.text}": there is no terminal`, 'add --yes when that is what you want');
   const reader = createInterface({ input: options.stdin, output: options.stderr, terminal: false });
   try {
     const answer = await new Promise<string>((resolve, reject) => {

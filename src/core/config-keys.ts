@@ -49,6 +49,18 @@ export function oneOf<const Word extends string>(words: readonly [Word, ...Word[
   });
 }
 
+/** A text stands for the object with that one key. */
+export function shorthand<Schema extends z.ZodType>(key: string, schema: Schema) {
+  return z.unknown().transform((value, context): z.output<Schema> => {
+    const isText = typeof value === 'string';
+    const object = isText ? { [key]: value } : value;
+    const parsed = schema.safeParse(object);
+    if (parsed.success) return parsed.data;
+    passOn(parsed.error.issues, object, context, isText ? [] : undefined);
+    return z.NEVER;
+  });
+}
+
 /** Hands the issues that an inner schema found in `value` to the outer one, in our words; `path` replaces theirs. */
 export function passOn(
   issues: readonly z.core.$ZodIssue[],

@@ -2,7 +2,7 @@
 
 import { isAbsolute, relative, resolve } from 'node:path';
 import { z } from 'zod';
-import { keyed, oneOf, passOn } from './config-keys.ts';
+import { keyed, oneOf, shorthand } from './config-keys.ts';
 import { sourceSchema } from './config-source.ts';
 import { parseBytes, parseDuration } from './quantity.ts';
 import { splitPattern } from './table-pattern.ts';
@@ -45,18 +45,6 @@ const tableRule = shorthand(
     mode: oneOf(['mirror', 'append']).default('mirror'),
   }).transform(({ table, key, mode }) => ({ pattern: table, ...(key && { key }), mode })),
 );
-
-/** A text stands for the object with that one key. */
-function shorthand<Schema extends z.ZodType>(key: string, schema: Schema) {
-  return z.unknown().transform((value, context): z.output<Schema> => {
-    const isText = typeof value === 'string';
-    const object = isText ? { [key]: value } : value;
-    const parsed = schema.safeParse(object);
-    if (parsed.success) return parsed.data;
-    passOn(parsed.error.issues, object, context, isText ? [] : undefined);
-    return z.NEVER;
-  });
-}
 
 /** A folder, made absolute; a bucket is refused by name until S3 comes. */
 function place(folder: string) {

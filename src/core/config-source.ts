@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { keyed, oneOf, passOn } from './config-keys.ts';
+import { keyed, oneOf, passOn, shorthand } from './config-keys.ts';
 import { UsageError } from './errors.ts';
 import { didYouMean } from './nearest-word.ts';
 import type { SecretReference } from './secret.ts';
@@ -101,13 +101,18 @@ export function sourceSchema(folder: string) {
     flavor: oneOf(['mariadb', 'mysql']).optional(),
     port,
   });
-  const tlsMode = oneOf(['verify', 'off']);
-  const tlsKeys = keyed({ mode: tlsMode.optional(), ca: z.string().optional() });
+  const tls = shorthand('mode', keyed({ mode: oneOf(['verify', 'off']).optional(), ca: z.string().optional() }));
+  const url = z.string().transform((text, context): ServerUrl => {
+    const server = parseServerUrl(text);
+    if (!('problem' in server)) return server;
+    context.addIssue({ code: 'custom', message: server.problem });
+    return z.NEVER;
+  });
   const urlKeys = keyed({
-    url: z.string(),
+    url,
     user: z.string().min(1).optional(),
     password: secretReference(folder).optional(),
-    tls: z.unknown(),
+    tls: tls.optional(),
   });
 
   return z.unknown().transform((value, context): SourceConfig => {
@@ -125,21 +130,17 @@ export function sourceSchema(folder: string) {
 
     const object = isText ? { url: value } : value;
     const parsed = urlKeys.safeParse(object);
-    const tls = parseTls(parsed.success ? parsed.data.tls : undefined);
-    const server = parseServerUrl(parsed.success ? parsed.data.url : 'mysql://x@x');
-    if (!parsed.success) passOn(parsed.error.issues, object, context);
-    if (!tls.success)
-      for (const issue of tls.error.issues)
-        context.issues.push({ ...issue, input: undefined, path: ['tls', ...issue.path] });
-    if ('problem' in server) context.addIssue({ code: 'custom', path: isText ? [] : ['url'], message: server.problem });
-    if (!parsed.success || !tls.success || 'problem' in server) return z.NEVER;
-
+    if (!parsed.success) {
+      passOn(parsed.error.issues, object, context, isText ? [] : undefined);
+      return z.NEVER;
+    }
+    const server = parsed.data.url;
     const user = parsed.data.user ?? server.user;
     if (user === undefined) {
       context.addIssue({ code: 'custom', message: 'names no user: write mysql://user@host:3306' });
       return z.NEVER;
     }
-    const { mode, ca } = tls.data;
+    const { mode, ca } = parsed.data.tls ?? {};
     return {
       kind: 'url',
       host: server.host,
@@ -152,14 +153,6 @@ export function sourceSchema(folder: string) {
       },
     };
   });
-
-  function parseTls(value: unknown) {
-    if (value === undefined) return tlsKeys.safeParse({});
-    // `tls: off` is a word to some YAML readers and false to others.
-    if (typeof value === 'string' || value === false)
-      return tlsKeys.safeParse({ mode: value === false ? 'off' : value });
-    return tlsKeys.safeParse(value);
-  }
 }
 
 /** A server on this machine is reached without TLS unless asked: nobody stands between. */
