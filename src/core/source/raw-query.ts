@@ -40,13 +40,24 @@ export interface RawQueryHandlers {
   signal?: AbortSignal | undefined;
 }
 
+/** What the session says with the statement's end. */
+export interface RawQueryStatus {
+  noBackslashEscapes: boolean;
+}
+
 /** Rejects with the driver's error, or with what `onRow` threw; after the latter the connection is no longer usable. */
-export async function rawQuery(connection: Connection, sql: Buffer, handlers: RawQueryHandlers = {}): Promise<void> {
+export async function rawQuery(
+  connection: Connection,
+  sql: Buffer,
+  handlers: RawQueryHandlers = {},
+): Promise<RawQueryStatus> {
   const core = coreOf(connection);
   try {
-    await interruptible(
+    return await interruptible(
       handlers.signal,
-      new Promise<void>((resolve, reject) => core.addCommand(new RawCommand(core, sql, handlers, resolve, reject))),
+      new Promise<RawQueryStatus>((resolve, reject) =>
+        core.addCommand(new RawCommand(core, sql, handlers, resolve, reject)),
+      ),
     );
   } catch (error) {
     // The server may still be sending the rest: nothing else can be asked here.
@@ -68,6 +79,7 @@ function isPacketConnection(value: unknown): value is PacketConnection {
 const COM_QUERY = 3;
 const CLIENT_QUERY_ATTRIBUTES = 0x08000000;
 const SERVER_MORE_RESULTS_EXISTS = 8;
+const SERVER_STATUS_NO_BACKSLASH_ESCAPES = 512;
 const ERR = 0xff;
 const EOF = 0xfe;
 const LOCAL_INFILE = 0xfb;
@@ -79,7 +91,7 @@ class RawCommand {
   readonly #core: PacketConnection;
   readonly #sql: Buffer;
   readonly #handlers: RawQueryHandlers;
-  readonly #resolve: () => void;
+  readonly #resolve: (status: RawQueryStatus) => void;
   readonly #reject: (error: unknown) => void;
   #phase: Phase = 'send';
 
@@ -87,7 +99,7 @@ class RawCommand {
     core: PacketConnection,
     sql: Buffer,
     handlers: RawQueryHandlers,
-    resolve: () => void,
+    resolve: (status: RawQueryStatus) => void,
     reject: (error: unknown) => void,
   ) {
     this.#core = core;
@@ -165,7 +177,7 @@ class RawCommand {
       this.#phase = 'header';
       return false;
     }
-    this.#resolve();
+    this.#resolve({ noBackslashEscapes: (status & SERVER_STATUS_NO_BACKSLASH_ESCAPES) !== 0 });
     return true;
   }
 
