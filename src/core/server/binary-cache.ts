@@ -82,6 +82,7 @@ export async function unpackIntoCache(
   cacheDir: string,
   unpack: (temporary: string) => Promise<{ name: string }>,
 ): Promise<string> {
+  await removeLeftovers(cacheDir);
   const temporary = await mkdtemp(path.join(cacheDir, 'unfinished-'));
   try {
     await chmod(temporary, 0o755);
@@ -90,11 +91,26 @@ export async function unpackIntoCache(
     try {
       await rename(temporary, root);
     } catch (error) {
-      // Another process was as fast: its server is as good.
       if (nativeCodeOf(error) !== 'ENOTEMPTY' && nativeCodeOf(error) !== 'EEXIST') throw error;
+      // There is one that does not work (else nothing would have been fetched), or another process was as fast.
+      const old = await mkdtemp(path.join(cacheDir, 'unfinished-'));
+      await rename(root, path.join(old, name));
+      await rename(temporary, root);
+      await rm(old, { recursive: true, force: true });
     }
     return root;
   } finally {
     await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+const DAY_MS = 24 * 3600 * 1000;
+
+/** What killed fetches left; a day is longer than any fetch takes. */
+async function removeLeftovers(cacheDir: string): Promise<void> {
+  for (const name of await readdir(cacheDir)) {
+    const folder = path.join(cacheDir, name);
+    if (!name.startsWith('unfinished-') || Date.now() - (await stat(folder)).mtimeMs < DAY_MS) continue;
+    await rm(folder, { recursive: true, force: true });
   }
 }

@@ -21,6 +21,7 @@ export interface PreparedLayout {
 }
 
 export interface PrepareLayoutOptions {
+  /** As canonicalFolder names it. */
   folder: string;
   record: ServerRecord | undefined;
   account: ServiceAccount | undefined;
@@ -29,8 +30,7 @@ export interface PrepareLayoutOptions {
 
 /** Makes the folders, with their owners, and returns where everything is. */
 export async function prepareLayout(options: PrepareLayoutOptions): Promise<PreparedLayout> {
-  const { folder, record, account, progress } = options;
-  const owner = await realpath(folder);
+  const { folder: owner, record, account, progress } = options;
   let outside = record?.outside;
   if (outside !== undefined) await refuseCopy(outside, owner);
   else if (account !== undefined) {
@@ -45,7 +45,7 @@ export async function prepareLayout(options: PrepareLayoutOptions): Promise<Prep
       );
     }
   }
-  const paths = serverPaths(outside?.place ?? folder);
+  const paths = serverPaths(outside?.place ?? owner);
   await makeOwnedFolder(paths.runDir, 0o755, account);
   await makeOwnedFolder(paths.tmpDir, 0o700, account);
   return { paths, outside, socket: await socketPath(paths, record, account) };

@@ -57,10 +57,13 @@ async function byFetch(context: FetchContext, artifact: MavenArtifact): Promise<
   const total = Number(response.headers.get('content-length') ?? 0);
   const chunks: Uint8Array[] = [];
   let received = 0;
+  let shown = 0;
   for await (const chunk of response.body) {
     chunks.push(chunk);
     received += chunk.byteLength;
-    if (total > 0) progress.update(`fetching ${artifact.name} ${Math.floor((received / total) * 100)} %`);
+    const percent = total > 0 ? Math.floor((received / total) * 100) : 0;
+    if (percent > shown) progress.update(`fetching ${artifact.name} ${percent} %`);
+    shown = percent;
   }
   return Buffer.concat(chunks);
 }
@@ -94,7 +97,7 @@ async function byMaven(context: FetchContext, artifact: MavenArtifact): Promise<
 }
 
 async function inTemporaryFolder<T>(context: FetchContext, work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(path.join(context.cacheDir, 'download-'));
+  const folder = await mkdtemp(path.join(context.cacheDir, 'unfinished-'));
   try {
     return await work(folder);
   } finally {

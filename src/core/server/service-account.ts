@@ -5,6 +5,7 @@
 import { chown, mkdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CdcError, messageOf } from '../errors.ts';
+import type { Progress } from '../progress.ts';
 import { type CommandRunner, runCommand } from './run-command.ts';
 
 export interface ServiceAccount {
@@ -16,13 +17,21 @@ export interface ServiceAccount {
 const OWN_USER = 'cdc-mysql';
 
 /** Undefined when the tool is not root: then the server simply runs as the person who started it. */
-export async function serviceAccount(run: CommandRunner = runCommand): Promise<ServiceAccount | undefined> {
+export async function serviceAccount(options: {
+  progress: Progress;
+  run?: CommandRunner;
+}): Promise<ServiceAccount | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const existing = (await accountNamed(OWN_USER)) ?? (await accountNamed('mysql'));
   if (existing !== undefined) return existing;
-  await createSystemUser(run);
-  const account = (await accountNamed(OWN_USER)) ?? (await accountNamed('nobody'));
-  if (account !== undefined) return account;
+  await createSystemUser(options.run ?? runCommand);
+  const created = await accountNamed(OWN_USER);
+  if (created !== undefined) {
+    options.progress.done(`made the system user ${OWN_USER}: a database server does not run as root`);
+    return created;
+  }
+  const nobody = await accountNamed('nobody');
+  if (nobody !== undefined) return nobody;
   throw new CdcError('server.no-account', 'starting the private server as root: there is no other user to run it as', {
     hint: `useradd --system ${OWN_USER}`,
   });

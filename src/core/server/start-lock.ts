@@ -2,7 +2,7 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nativeCodeOf, throwIfCancelled } from '../errors.ts';
+import { CdcError, messageOf, nativeCodeOf, throwIfCancelled } from '../errors.ts';
 import { isAlive } from './server-process.ts';
 
 export async function withStartLock<T>(
@@ -19,7 +19,12 @@ export async function withStartLock<T>(
       await handle.close();
       break;
     } catch (error) {
-      if (nativeCodeOf(error) !== 'EEXIST') throw error;
+      if (nativeCodeOf(error) !== 'EEXIST') {
+        throw new CdcError('server.folder', `writing in the server's folder ${folder}: ${messageOf(error)}`, {
+          hint: 'run the command as the user who made the pipeline, or make the folder writable',
+          cause: error,
+        });
+      }
     }
     // A killed holder leaves its file. An empty one is being written at this moment, or its writer died just there.
     const holder = await readFile(file, 'utf8').catch(() => '');

@@ -1,21 +1,20 @@
 /** Starts the private server of a folder, making it first when it is not there; adopts one that runs already. */
-import { spawn } from 'node:child_process';
-import { mkdir, open, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CdcError, throwIfCancelled } from '../errors.ts';
+import { CdcError, messageOf, throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { generateCredentials, readCredentials, writeCredentials } from './credentials.ts';
 import { hasDataDirectory, makeDataDirectory } from './data-directory.ts';
 import { writeInitFile } from './init-file.ts';
+import { launch, portInUse } from './launch.ts';
 import { prepareLayout } from './layout.ts';
 import { freePort, isPortFree } from './port.ts';
-import { lastLogLines, waitUntilReady } from './readiness.ts';
-import { serverArguments } from './server-arguments.ts';
+import { waitUntilReady } from './readiness.ts';
 import { compareVersions, inspectBinary, type ServerBinary, type ServerFlavor } from './server-binary.ts';
 import { serviceAccount } from './service-account.ts';
 import { withStartLock } from './start-lock.ts';
 import {
+  canonicalFolder,
   describeRunning,
   type PrivateServer,
   readRecord,
@@ -44,12 +43,15 @@ export interface StartedServer extends PrivateServer {
 }
 
 export async function startPrivateServer(options: StartPrivateServerOptions): Promise<StartedServer> {
-  const folder = path.resolve(options.folder);
   try {
-    await mkdir(folder, { recursive: true });
+    await mkdir(options.folder, { recursive: true });
   } catch (error) {
-    throw new CdcError('server.folder', `making the server's folder ${folder}: ${String(error)}`, { cause: error });
+    throw new CdcError('server.folder', `making the server's folder ${options.folder}: ${messageOf(error)}`, {
+      hint: 'make the folder above it writable, or move the pipeline to another folder',
+      cause: error,
+    });
   }
+  const folder = await canonicalFolder(options.folder);
   return withStartLock(folder, options.signal, () => start({ ...options, folder }));
 }
 
@@ -61,7 +63,7 @@ async function start(options: StartPrivateServerOptions): Promise<StartedServer>
 
   const binary = await binaryFor(options, record);
   throwIfCancelled(signal);
-  const account = await serviceAccount();
+  const account = await serviceAccount({ progress });
   const { paths, socket, outside } = await prepareLayout({ folder, record, account, progress });
   const port = await choosePort(options, record);
 
@@ -72,13 +74,8 @@ async function start(options: StartPrivateServerOptions): Promise<StartedServer>
     accountsReady = false;
     await writeCredentials(folder, credentials);
   }
-  if (!(await hasDataDirectory(paths))) {
-    accountsReady = false;
-    progress.update(`making a ${binary.flavor === 'mysql' ? 'MySQL' : 'MariaDB'} ${binary.version} data directory`);
-    await makeDataDirectory({ binary, paths, account, signal });
-  }
-  throwIfCancelled(signal);
-
+  const hasData = await hasDataDirectory(paths);
+  accountsReady &&= hasData;
   const next: ServerRecord = {
     ...binary,
     port,
@@ -87,42 +84,37 @@ async function start(options: StartPrivateServerOptions): Promise<StartedServer>
     accountsReady,
     extraArgs: [...(options.extraArgs ?? record?.extraArgs ?? [])],
   };
-  // The tool writes down where the data lies before anything runs there.
+  // Where the data lies is written down before there is any.
   await writeRecord(folder, next);
+  if (!hasData) {
+    progress.update(`making a ${binary.flavor === 'mysql' ? 'MySQL' : 'MariaDB'} ${binary.version} data directory`);
+    await makeDataDirectory({ binary, paths, account, signal });
+  }
+  throwIfCancelled(signal);
   const initFile = accountsReady
     ? undefined
     : await writeInitFile({ paths, flavor: binary.flavor, credentials, account });
-  const args = serverArguments({
-    binary,
-    paths,
-    port,
-    socket,
-    user: account?.name,
-    initFile,
-    extraArgs: next.extraArgs,
-  });
-  const logStart = await stat(paths.errorLog).then(
-    (facts) => facts.size,
-    () => 0,
-  );
-  progress.update(`starting ${binary.flavor} ${binary.version} on 127.0.0.1:${port}`);
-  const child = await spawnDetached(binary, args, paths.errorLog);
-  await writeRecord(folder, { ...next, pid: child.pid });
-  try {
-    await waitUntilReady({ child, port, user: credentials.admin, dataDir: paths.dataDir, progress, signal });
-  } catch (error) {
-    child.kill();
-    if (error instanceof CdcError && error.code !== 'server.start-failed') throw error;
-    throw startFailed({
-      port,
-      log: await lastLogLines(paths.errorLog, logStart),
-      errorLog: paths.errorLog,
-      cause: error,
+  const launchOnPort = (port: number) =>
+    launch({
+      binary,
+      folder,
+      paths,
+      record: { ...next, port },
+      user: account?.name,
+      initFile,
+      credentials,
+      progress,
+      signal,
     });
-  }
+  const launched = await launchOnPort(port).catch(async (error: unknown) => {
+    // A port that we found was taken between our look and the server's: another one does as well.
+    const taken = error instanceof CdcError && error.code === 'server.port-in-use';
+    if (!taken || options.port !== undefined) throw error;
+    return launchOnPort(await freePort());
+  });
   if (initFile !== undefined) await rm(initFile, { force: true });
-  await writeRecord(folder, { ...next, accountsReady: true, pid: child.pid });
-  return { ...(await describeRunning(folder, next, child.pid)), adopted: false };
+  await writeRecord(folder, { ...launched, accountsReady: true });
+  return { ...(await describeRunning(folder, launched, launched.pid)), adopted: false };
 }
 
 async function adoptRunning(
@@ -192,71 +184,4 @@ async function choosePort(options: StartPrivateServerOptions, record: ServerReco
   const port = await freePort();
   options.progress.warn(`port ${wanted} is in use by another program: the private server moves to port ${port}`);
   return port;
-}
-
-function portInUse(port: number): CdcError {
-  return new CdcError(
-    'server.port-in-use',
-    `starting the private server on 127.0.0.1:${port}: another program uses that port`,
-    {
-      hint: 'take another number in source.port of cdc.yaml, or leave it out: the tool then finds a free one',
-    },
-  );
-}
-
-interface DetachedServer {
-  pid: number;
-  /** Settles when the process ends. */
-  ended: Promise<void>;
-  hasEnded: () => boolean;
-  kill: () => void;
-}
-
-/** In a session of its own: it survives the command that started it and its terminal. */
-async function spawnDetached(binary: ServerBinary, args: readonly string[], errorLog: string): Promise<DetachedServer> {
-  // Through an open file rather than --log-error: what is said before the server opens its log is there too.
-  const log = await open(errorLog, 'a', 0o640);
-  try {
-    const child = spawn(binary.mysqld, args, {
-      detached: true,
-      stdio: ['ignore', log.fd, log.fd],
-      cwd: '/',
-      // Nothing of the person's environment: secrets in it would live as long as the server.
-      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C', ...binary.env },
-    });
-    let over = false;
-    const ended = new Promise<void>((resolve) => {
-      const end = () => {
-        over = true;
-        resolve();
-      };
-      child.once('exit', end);
-      child.once('error', end);
-    });
-    const pid = await new Promise<number>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('spawn', () => (child.pid === undefined ? reject(new Error('no pid')) : resolve(child.pid)));
-    });
-    child.unref();
-    return { pid, ended, hasEnded: () => over, kill: () => child.kill('SIGTERM') };
-  } catch (error) {
-    throw new CdcError('server.start-failed', `starting ${binary.mysqld}: ${String(error)}`, { cause: error });
-  } finally {
-    await log.close();
-  }
-}
-
-function startFailed(facts: { port: number; log: string[]; errorLog: string; cause: unknown }): CdcError {
-  const text = facts.log.join('\n');
-  // Taken between our look and the server's.
-  if (/Address already in use|Do you already have another (mysqld|server)/i.test(text)) return portInUse(facts.port);
-  const lines = facts.log.length === 0 ? ['(its log is empty)'] : facts.log;
-  return new CdcError(
-    'server.start-failed',
-    ['starting the private server: it ended at once and said', ...lines].join('\n  '),
-    {
-      hint: `the whole log: ${facts.errorLog}`,
-      cause: facts.cause,
-    },
-  );
 }

@@ -1,5 +1,5 @@
 /** The private server's own record (`server.json`) and what can be told from it: absent, stopped or running. */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { CdcError, nativeCodeOf } from '../errors.ts';
@@ -73,6 +73,11 @@ export async function writeRecord(folder: string, record: ServerRecord): Promise
   await rename(temporary, file);
 }
 
+/** One name for the folder, however it was reached: the running server is known by the path of its data. */
+export async function canonicalFolder(folder: string): Promise<string> {
+  return realpath(folder).catch(() => path.resolve(folder));
+}
+
 /** Folders of one server. `place` is the server's folder itself, or one outside when that one is closed to its user. */
 export interface ServerPaths {
   dataDir: string;
@@ -113,7 +118,7 @@ export async function runningPid(record: ServerRecord | undefined, paths: Server
 }
 
 export async function privateServerState(folder: string): Promise<PrivateServerState> {
-  const absolute = path.resolve(folder);
+  const absolute = await canonicalFolder(folder);
   const record = await readRecord(absolute);
   if (record === undefined) return { state: 'absent' };
   const paths = serverPaths(record.outside?.place ?? absolute);

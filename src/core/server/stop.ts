@@ -6,7 +6,7 @@ import type { Progress } from '../progress.ts';
 import { isShortSocket } from './layout.ts';
 import { waitUntilGone } from './server-process.ts';
 import { withStartLock } from './start-lock.ts';
-import { readRecord, runningPid, serverPaths, writeRecord } from './state.ts';
+import { canonicalFolder, readRecord, runningPid, serverPaths, writeRecord } from './state.ts';
 
 export interface StopPrivateServerOptions {
   folder: string;
@@ -18,7 +18,7 @@ export interface StopPrivateServerOptions {
 const PATIENCE_MS = 60_000;
 
 export async function stopPrivateServer(options: StopPrivateServerOptions): Promise<{ stopped: boolean }> {
-  const folder = path.resolve(options.folder);
+  const folder = await canonicalFolder(options.folder);
   // Also keeps `withStartLock` from failing in a folder that is not there.
   if ((await readRecord(folder)) === undefined) return { stopped: false };
   return withStartLock(folder, options.signal, async () => ({ stopped: await stop({ ...options, folder }) }));
@@ -54,7 +54,7 @@ async function stop(options: StopPrivateServerOptions): Promise<boolean> {
 
 /** Stops the server and deletes its folder, its data wherever it lies, and its passwords. */
 export async function removePrivateServer(options: StopPrivateServerOptions): Promise<void> {
-  const folder = path.resolve(options.folder);
+  const folder = await canonicalFolder(options.folder);
   await stopPrivateServer(options);
   const record = await readRecord(folder);
   if (record?.outside !== undefined) await rm(record.outside.place, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 /** The private server as `cdc init` makes it: from nothing, through crashes and restarts, to its removal. */
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -349,7 +349,7 @@ describeOnServers('a private server in an awkward place', (flavor) => {
     const folder = path.join(closed, '.cdc', 'server');
     const { progress, said } = warnings();
     const server = await start(flavor, folder, { progress });
-    expect(said).toEqual([expect.stringContaining(closed)]);
+    expect(said).toEqual([expect.stringContaining(`may not enter ${closed}`)]);
     expect(server.dataDir.startsWith(base)).toBe(false);
     await query(server, 'CREATE DATABASE kept');
     await stopPrivateServer({ folder, progress: silent });
@@ -364,6 +364,24 @@ describeOnServers('a private server in an awkward place', (flavor) => {
     await removePrivateServer({ folder, progress: silent });
     await expect(stat(server.dataDir)).rejects.toThrow(/ENOENT/);
     await expect(stat(folder)).rejects.toThrow(/ENOENT/);
+  });
+
+  it('is the same server through a link to its folder', async () => {
+    const folder = path.join(base, 'real', 'server');
+    const server = await start(flavor, folder);
+    await symlink(path.join(base, 'real'), path.join(base, 'link'));
+    const linked = path.join(base, 'link', 'server');
+    expect(await privateServerState(linked)).toMatchObject({ state: 'running', pid: server.pid });
+    expect(await stopPrivateServer({ folder: linked, progress: silent })).toEqual({ stopped: true });
+    expect((await start(flavor, linked)).dataDir).toBe(server.dataDir);
+  });
+
+  it('says so when its folder cannot be made', async () => {
+    await writeFile(path.join(base, 'file'), '');
+    const error = await failure(start(flavor, path.join(base, 'file', 'server')));
+    folders.pop();
+    expect(error.code).toBe('server.folder');
+    expect(error.message).toContain(path.join(base, 'file', 'server'));
   });
 
   it('makes its data directory again when the first try was killed half-way', async () => {
