@@ -1,7 +1,11 @@
 /** Preflight: every finding about configuration, source, folders and tables, each with its fix. */
 
 import { defineCommand } from '../cli/command.ts';
-import { CdcError } from '../core/errors.ts';
+import { renderFindings } from '../cli/findings.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { checkPipeline } from '../core/pipeline/source-tables.ts';
+import { checkStores } from '../core/pipeline/check-stores.ts';
+import type { Finding } from '../core/source/finding.ts';
 
 export interface CheckOptions {
   tables: string[];
@@ -23,8 +27,18 @@ export const command = defineCommand({
     { line: 'cdc check --table shop.orders --json', does: 'one table, for a script' },
   ],
   parse: (input): CheckOptions => ({ tables: input.list('table') }),
-  async run(_options: CheckOptions): Promise<never> {
-    throw new CdcError('command.not-built', 'check: this command is not built yet');
+  async run(options: CheckOptions, context): Promise<CheckReport> {
+    const pipeline = openPipeline(await context.config(), context.env.variables);
+    const { signal } = context;
+    const findings = [...(await checkStores(pipeline)), ...(await checkPipeline({ pipeline, only: options.tables, signal }))];
+    return { findings, ok: findings.every((finding) => finding.level !== 'error') };
   },
-  render: () => '',
+  exitCode: (report) => (report.ok ? 0 : 3),
+  render: (report) => (report.findings.length === 0 ? 'nothing stands in the way' : renderFindings(report.findings)),
+  next: (report) => (report.ok ? ['cdc replicate'] : []),
 });
+
+interface CheckReport {
+  findings: Finding[];
+  ok: boolean;
+}

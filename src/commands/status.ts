@@ -1,7 +1,9 @@
 /** One picture of the pipeline: worker, and per table state, position, lag, rows and last error. */
 
 import { defineCommand } from '../cli/command.ts';
-import { CdcError } from '../core/errors.ts';
+import { textTable } from '../cli/table.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { isUnwell, pipelineStatus, type StatusReport } from '../core/pipeline/status.ts';
 
 export interface StatusOptions {
   exitCode: boolean;
@@ -23,8 +25,37 @@ export const command = defineCommand({
     { line: 'cdc status --exit-code --quiet || alert', does: 'for a watchdog' },
   ],
   parse: (input): StatusOptions => ({ exitCode: input.has('exit-code') }),
-  async run(_options: StatusOptions): Promise<never> {
-    throw new CdcError('command.not-built', 'status: this command is not built yet');
+  async run(options: StatusOptions, context): Promise<StatusAnswer> {
+    const report = await pipelineStatus(openPipeline(await context.config(), context.env.variables));
+    return { report, exitCode: options.exitCode && isUnwell(report) ? 3 : 0 };
   },
-  render: () => '',
+  json: ({ report }) => report,
+  exitCode: ({ exitCode }) => exitCode,
+  render({ report }) {
+    const { worker, server, slots, tables } = report;
+    const lines = [
+      `worker   ${worker.state}${worker.pid === null ? '' : ` (pid ${worker.pid})`}`,
+      `source   ${slots.source}${server === 'not ours' ? '' : `, ${server}`}`,
+      `store    ${slots.store}`,
+    ];
+    if (worker.error !== undefined) lines.push(`error    ${worker.error.message}`, ...(worker.error.hint === undefined ? [] : [`         → ${worker.error.hint}`]));
+    if (tables.length === 0) return [...lines, '', 'no table is followed yet'].join('\n');
+    const table = textTable(tables, [
+      { title: 'table', value: (row) => `${row.schema}.${row.table}` },
+      { title: 'state', value: (row) => row.state },
+      { title: 'position', value: (row) => row.position ?? undefined },
+      { title: 'lag', value: (row) => (row.lag_seconds === null ? undefined : `${row.lag_seconds} s`), right: true },
+      { title: 'files', value: (row) => row.pending_files, right: true },
+      { title: 'rows', value: (row) => row.rows?.toLocaleString('en-US'), right: true },
+      { title: 'version', value: (row) => row.version ?? undefined, right: true },
+    ]);
+    const errors = tables.flatMap((row) => (row.error === null ? [] : ['', `${row.schema}.${row.table}: ${row.error.message}`, ...(row.error.hint === undefined ? [] : [`  → ${row.error.hint}`])]));
+    const quarantined = tables.filter((row) => row.quarantined > 0).map((row) => `${row.schema}.${row.table}: ${row.quarantined} rows in quarantine`);
+    return [...lines, '', table, ...errors, ...quarantined].join('\n');
+  },
 });
+
+interface StatusAnswer {
+  report: StatusReport;
+  exitCode: 0 | 3;
+}

@@ -53,6 +53,8 @@ export interface TableState {
 
 export interface PendingState {
   pendingFiles: number;
+  /** When the first of them was published. */
+  oldest: Date | undefined;
   waiting: Waiting | undefined;
 }
 
@@ -88,7 +90,12 @@ export async function pendingState(options: TableStateOptions): Promise<PendingS
     const standing = standingOf(await readState(lake, table, snapshot, options.appId ?? appIdOf(snapshot)));
     const staged = await readStaged(staging, table, known);
     const { pendingFiles, waiting, batch } = nextBatch(table, staged, standing, { keepHistory: mode === 'append' });
-    return { pendingFiles: pendingFiles + (batch?.epoch?.files.length ?? 0), waiting };
+    const times = staged.files.filter((file) => file.last > (standing?.watermark ?? -1n)).map(({ modified }) => modified.getTime());
+    return {
+      pendingFiles: pendingFiles + (batch?.epoch?.files.length ?? 0),
+      oldest: times.length === 0 ? undefined : new Date(Math.min(...times)),
+      waiting,
+    };
   });
 }
 

@@ -34,14 +34,14 @@ export async function catchUp(options: { pipeline: Pipeline; engine: Engine; tab
     const wanted = entry === undefined ? 0n : changeNumber(entry.run, entry.number);
     for (;;) {
       throwIfCancelled(signal);
-      const state = await tableState({ staging: pipeline.staging, lake: pipeline.lake, table, engine });
+      const state = await tableState({ ...pipeline.mergeOf(table), engine });
       if (state !== undefined && state.watermark >= wanted) break;
       if (Date.now() > end) {
         progress.warn(`${formatTableName(table)} is not merged up to there`);
         break;
       }
       try {
-        await mergeTable({ staging: pipeline.staging, lake: pipeline.lake, table, appId: pipeline.appId(table), engine, policies: { unfit: pipeline.config.merge.unfit }, signal, progress });
+        await mergeTable({ ...pipeline.mergeOf(table), engine, signal, progress });
       } catch (error) {
         // The worker is at it.
         if (!(error instanceof CdcError && error.code === 'lease.held')) throw error;

@@ -102,29 +102,20 @@ export class MergeLoop {
 
   async #merge(slot: TableSlot): Promise<void> {
     const { pipeline, engine, progress, signal } = this.#options;
-    const { config, staging, lake } = pipeline;
+    const { config } = pipeline;
+    const merge = pipeline.mergeOf(slot.name);
     slot.due = Date.now() + LOOK_MS;
     const waiters = slot.waiters.splice(0);
     try {
-      const report = await mergeTable({
-        staging,
-        lake,
-        table: slot.name,
-        appId: pipeline.appId(slot.name),
-        engine,
-        policies: { unfit: config.merge.unfit },
-        known: slot.known,
-        signal,
-        progress,
-      });
+      const report = await mergeTable({ ...merge, engine, known: slot.known, signal, progress });
       this.#options.onMerged(slot.name, report);
       for (const waiter of waiters) waiter.resolve();
       // Rewriting at most the budget in an hour: a merge that wrote B bytes buys as much rest as B takes of it.
       slot.notBefore = Date.now() + (report.bytesWritten / config.merge.writeBudgetBytesPerHour) * HOUR_MS;
       if (Date.now() - slot.maintained > MAINTAIN_MS) {
         slot.maintained = Date.now();
-        await maintainTable({ lake, table: slot.name, engine, signal });
-        await expireChangeFiles({ staging, lake, table: slot.name, keepMs: config.staging.keepMs });
+        await maintainTable({ ...merge, engine, signal });
+        await expireChangeFiles({ ...merge, keepMs: config.staging.keepMs, known: slot.known, engine, signal });
       }
     } catch (error) {
       for (const waiter of waiters) waiter.reject(error);

@@ -3,8 +3,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SourceAddress } from '../binlog/connection.ts';
-import type { Config } from '../config.ts';
+import { formatTableName, type TableName } from '../change.ts';
+import { type Config, tableRuleFor } from '../config.ts';
+import type { EngineOptions } from '../engine/engine.ts';
 import { CdcError, messageOf } from '../errors.ts';
+import type { MergeTableOptions } from '../merge/merge-table.ts';
 import { resolveSecret } from '../secret.ts';
 import { privateServerState } from '../server/state.ts';
 import { type LocalStore, openLocalStore } from '../store/local.ts';
@@ -13,8 +16,9 @@ export interface Pipeline {
   config: Config;
   staging: LocalStore;
   lake: LocalStore;
-  /** Identifies this pipeline's merges of a table in the Delta log's `txn`. */
-  appId(table: { schema: string; table: string }): string;
+  /** What every merge of a table takes. */
+  mergeOf(table: TableName): Pick<MergeTableOptions, 'staging' | 'lake' | 'table' | 'appId' | 'mode' | 'policies'>;
+  engineOptions: EngineOptions;
   /** Where the private server lives, when the source is one. */
   serverFolder: string;
   /** The user that capture and load read with; `admin` may write (private server only, else the same user). */
@@ -26,11 +30,22 @@ type Variables = Readonly<Record<string, string | undefined>>;
 /** Touches nothing; `variables` is the environment that secrets are read from at the moment of connecting. */
 export function openPipeline(config: Config, variables: Variables): Pipeline {
   const serverFolder = join(config.stateFolder, 'server');
+  const staging = openLocalStore(config.staging.location);
+  const lake = openLocalStore(config.lake.location);
   return {
     config,
-    staging: openLocalStore(config.staging.location),
-    lake: openLocalStore(config.lake.location),
-    appId: (table) => `cdc/${config.name}/${table.schema}.${table.table}`,
+    staging,
+    lake,
+    mergeOf: (table) => ({
+      staging,
+      lake,
+      table,
+      // Fixed per pipeline and table: it names our merges in the Delta log's `txn`.
+      appId: `cdc/${config.name}/${formatTableName(table)}`,
+      mode: tableRuleFor(config, table)?.mode === 'append' ? 'append' : 'merge',
+      policies: { unfit: config.merge.unfit },
+    }),
+    engineOptions: { memoryLimit: `${Math.floor(config.merge.memoryLimitBytes / 1e6)}MB`, tempDirectory: join(config.stateFolder, 'spill') },
     serverFolder,
     address: (user = 'cdc') => sourceAddress(config, serverFolder, user, variables),
   };

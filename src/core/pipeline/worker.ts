@@ -5,11 +5,11 @@ import { capture } from '../capture/capture.ts';
 import { type Checkpoint, CheckpointWriter } from '../capture/checkpoint.ts';
 import { formatTableName, type TableName } from '../change.ts';
 import { CAPTURE_LEASE } from '../change-file/layout.ts';
+import { runOf } from '../change-number.ts';
 import { followsTable } from '../config.ts';
 import { withEngine } from '../engine/engine.ts';
 import { CancelledError, CdcError } from '../errors.ts';
 import { tableState } from '../merge/table-state.ts';
-import { runOf } from '../change-number.ts';
 import { formatPosition } from '../position.ts';
 import type { Progress } from '../progress.ts';
 import { acquireLease, type Lease } from '../store/lease.ts';
@@ -17,7 +17,7 @@ import { chooseTables } from './choose-tables.ts';
 import { loadTables } from './load-tables.ts';
 import { MergeLoop } from './merge-loop.ts';
 import type { Pipeline } from './pipeline.ts';
-import { readSource, type SourceTable } from './source-tables.ts';
+import { readSource, type SourceView } from './source-tables.ts';
 import { type StartAt, startAt } from './start-at.ts';
 import type { WorkerStateFile } from './worker-state.ts';
 
@@ -50,7 +50,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   // Losing the lease (a process that slept) ends the worker like a signal would; the reason is thrown below.
   const stop = AbortSignal.any([signal, lease.lost]);
   try {
-    await withEngine({ memoryLimit: `${Math.floor(pipeline.config.merge.memoryLimitBytes / 1e6)}MB` }, async (engine) => {
+    await withEngine(pipeline.engineOptions, async (engine) => {
       const merging = new AbortController();
       const loop = new MergeLoop({
         pipeline,
@@ -58,7 +58,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
         onMerged: (table, report) =>
           state.updateTable(formatTableName(table), {
             error: undefined,
-            waiting: report.waiting,
+            waiting: report.waits,
             version: report.version,
             ...(report.changes > 0 ? { mergedAt: new Date().toISOString() } : {}),
           }),
@@ -201,8 +201,7 @@ class CaptureRun {
   }
 
   async #ledgerRun(table: TableName): Promise<number> {
-    const { staging, lake, appId } = this.#options.pipeline;
-    const known = await tableState({ staging, lake, table, appId: appId(table) });
+    const known = await tableState(this.#options.pipeline.mergeOf(table));
     return known === undefined ? 0 : runOf(known.watermark);
   }
 }
@@ -217,7 +216,7 @@ function without(checkpoint: Checkpoint, removed: TableName[]): Checkpoint {
   return { ...checkpoint, tables: Object.fromEntries(Object.entries(checkpoint.tables).filter(([key]) => !gone.has(key))) };
 }
 
-function nothingToFollow(source: { tables: SourceTable[]; refused: { table: string; message: string }[] }, checkpoint: Checkpoint | undefined): CdcError {
+function nothingToFollow(source: SourceView, checkpoint: Checkpoint | undefined): CdcError {
   if (source.tables.length === 0)
     return new CdcError('tables.none', source.refused.length > 0 ? 'no table can be followed: each has a finding against it' : 'no table of the source fits `tables:` in cdc.yaml', {
       hint: source.refused.length > 0 ? 'cdc check' : 'load one with `cdc load FILE`, or change `tables:`',

@@ -1,0 +1,20 @@
+/** What a lake holds, in a few words: for the question that `destroy` asks. */
+
+import { formatTableName } from '../change.ts';
+import { withEngine } from '../engine/engine.ts';
+import { countRows, listLakeTables, readLakeTables } from '../query/lake-views.ts';
+import type { Pipeline } from './pipeline.ts';
+
+/** `shop.orders: 1,200 rows, …`; '' when no table has rows. */
+export async function describeLake(pipeline: Pipeline): Promise<string> {
+  const names = await listLakeTables(pipeline.lake);
+  if (names.length === 0) return '';
+  return withEngine(pipeline.engineOptions, async (engine) => {
+    const tables = await readLakeTables(pipeline.lake, engine, names);
+    return tables
+      .map((found) => ({ name: formatTableName(found), rows: countRows(found.snapshot) }))
+      .filter(({ rows }) => rows !== 0)
+      .map(({ name, rows }) => `${name}: ${rows === undefined ? 'rows' : `${rows.toLocaleString('en-US')} rows`}`)
+      .join(', ');
+  });
+}

@@ -1,0 +1,131 @@
+/** `cdc merge` of a pipeline: what is pending of its tables, once, or whenever something arrives. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatTableName, type TableName } from '../change.ts';
+import { loadRecordFolder, nameOfFolder, tableFolder } from '../change-file/layout.ts';
+import { parseStagedName } from '../change-file/name.ts';
+import { type Engine, withEngine } from '../engine/engine.ts';
+import { CancelledError, CdcError, throwIfCancelled } from '../errors.ts';
+import { mergeTable, type TableMergeReport } from '../merge/merge-table.ts';
+import type { KnownRanges } from '../merge/pending.ts';
+import { didYouMean } from '../nearest-word.ts';
+import type { Progress } from '../progress.ts';
+import type { Store } from '../store/store.ts';
+import type { Pipeline } from './pipeline.ts';
+
+/** Every table that staging knows: each has a definition before its first file. */
+export async function listStagedTables(staging: Store): Promise<TableName[]> {
+  const tables: TableName[] = [];
+  for (const schema of await staging.listFolders('_cdc/tables/'))
+    for (const table of await staging.listFolders(`_cdc/tables/${schema}/`))
+      tables.push({ schema: nameOfFolder(schema), table: nameOfFolder(table) });
+  return tables;
+}
+
+/** Those of them that were asked for; all when none was. Throws `table.unknown`. */
+export async function chooseStagedTables(staging: Store, wanted: readonly TableName[]): Promise<TableName[]> {
+  const there = await listStagedTables(staging);
+  const names = there.map(formatTableName);
+  for (const name of wanted.map(formatTableName))
+    if (!names.includes(name))
+      throw new CdcError('table.unknown', `looking for ${name}: staging holds nothing of it${didYouMean(name, names)}`, {
+        hint: names.length === 0 ? 'cdc replicate' : `its tables are ${names.join(', ')}`,
+      });
+  return wanted.length === 0 ? there : [...wanted];
+}
+
+export interface MergePendingOptions {
+  pipeline: Pipeline;
+  tables: readonly TableName[];
+  /** The key of a file: what is pending before it comes first, nothing after it. */
+  upTo?: string | undefined;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+/** What became of one table; a failure of one does not hold up the others. */
+export type MergeOutcome = { table: TableName } & ({ report: TableMergeReport } | { error: CdcError });
+
+export async function mergePending(options: MergePendingOptions): Promise<MergeOutcome[]> {
+  const { pipeline, tables, progress, signal } = options;
+  return withEngine({ ...pipeline.engineOptions, signal }, async (engine) => {
+    const outcomes: MergeOutcome[] = [];
+    for (const table of tables) {
+      throwIfCancelled(signal);
+      progress.update(`merging ${formatTableName(table)}`);
+      outcomes.push(await mergeOne({ ...options, engine, table }));
+    }
+    return outcomes;
+  });
+}
+
+async function mergeOne(
+  options: Omit<MergePendingOptions, 'tables'> & { engine: Engine; table: TableName; known?: KnownRanges },
+): Promise<MergeOutcome> {
+  const { pipeline, table, engine, upTo, known, progress, signal } = options;
+  try {
+    const more = { engine, upTo, progress, signal, ...(known && { known }) };
+    return { table, report: await mergeTable({ ...pipeline.mergeOf(table), ...more }) };
+  } catch (error) {
+    if (!(error instanceof CdcError) || error instanceof CancelledError) throw error;
+    return { table, error };
+  }
+}
+
+/** How often staging is looked at, and how long a table that failed is left alone. */
+const LOOK_MS = 500;
+const RETRY_MS = 15_000;
+/** A table is merged this often without anything new to see: a gap may have closed. */
+const MERGE_MS = 60_000;
+
+interface Watched {
+  table: TableName;
+  known: KnownRanges;
+  /** What was seen of it: the last change file, and how many load records. */
+  lastFile: string;
+  records: number;
+  /** When it is merged although nothing new is seen. */
+  due: number;
+}
+
+/** Merges each table when something new of it lies in staging; tells what came of it. Ends by the signal, with CancelledError. */
+export async function mergeArrivals(
+  options: Omit<MergePendingOptions, 'upTo'> & { onOutcome(outcome: MergeOutcome): Promise<void> },
+): Promise<never> {
+  const { pipeline, progress, signal, onOutcome } = options;
+  const { staging } = pipeline;
+  const watched = new Map<string, Watched>();
+  return withEngine({ ...pipeline.engineOptions, signal }, async (engine) => {
+    for (;;) {
+      for (const table of options.tables.length > 0 ? options.tables : await listStagedTables(staging)) {
+        const name = formatTableName(table);
+        if (!watched.has(name)) watched.set(name, { table, known: new Map(), lastFile: '', records: 0, due: 0 });
+      }
+      for (const one of watched.values()) {
+        throwIfCancelled(signal);
+        const isNew = await seeNew(staging, one);
+        if (!isNew && Date.now() < one.due) continue;
+        const outcome = await mergeOne({ ...options, engine, table: one.table, known: one.known });
+        one.due = Date.now() + ('error' in outcome ? RETRY_MS : MERGE_MS);
+        if ('error' in outcome || outcome.report.files > 0) await onOutcome(outcome);
+      }
+      progress.update(`waiting for files in ${staging.location}`);
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      throwIfCancelled(signal);
+    }
+  });
+}
+
+/** Our change files' names only rise, so only what comes after the last one is listed; loads count by their records. */
+async function seeNew(staging: Store, watched: Watched): Promise<boolean> {
+  const folder = tableFolder(watched.table);
+  const after = watched.lastFile === '' ? {} : { after: watched.lastFile };
+  const files = (await staging.list(folder, after)).filter(
+    ({ key }) => parseStagedName(key.slice(folder.length))?.kind === 'changes',
+  );
+  const records = await staging.list(loadRecordFolder(watched.table));
+  const isNew = files.length > 0 || records.length > watched.records;
+  watched.lastFile = files.at(-1)?.key ?? watched.lastFile;
+  watched.records = records.length;
+  return isNew;
+}
