@@ -76,7 +76,9 @@ export async function runBatch(request: BatchRequest): Promise<BatchEffect | und
   const tableName = formatTableName(definition);
   if (snapshot !== undefined) assertOurs(table, snapshot, appId, tableName);
   const replace = mode === 'merge' && unnumbered.kind === 'load' && epoch?.kind !== 'start';
-  const target = targetSchema({ snapshot, definition, standing: state?.definition, replace, mode, appId, now });
+  const earlier = [...request.loads, ...request.changes].map((source) => source.definition);
+  if (state !== undefined && !replace) earlier.push(state.definition);
+  const target = targetSchema({ snapshot, definition, earlier, replace, mode, appId, now });
   const schema = target.columns.map(({ lake, delta }) => ({ name: lake, type: delta }));
 
   const plan = await putPlan(table.store, unnumbered, schema);

@@ -1,7 +1,7 @@
 /** Reads a batch's files into tables of the engine: checked whole, cast to the lake's types, reduced to the last change per key. */
 
 import { randomUUID } from 'node:crypto';
-import { type ChangeNumber, formatChangeNumber, numberInRun } from '../change-number.ts';
+import type { ChangeNumber } from '../change-number.ts';
 import type { LakeColumn } from '../delta/schema.ts';
 import type { EngineConnection } from '../engine/engine.ts';
 import { EngineFailure } from '../engine/engine-error.ts';

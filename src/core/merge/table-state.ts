@@ -90,7 +90,9 @@ export async function pendingState(options: TableStateOptions): Promise<PendingS
     const standing = standingOf(await readState(lake, table, snapshot, options.appId ?? appIdOf(snapshot)));
     const staged = await readStaged(staging, table, known);
     const { pendingFiles, waiting, batch } = nextBatch(table, staged, standing, { keepHistory: mode === 'append' });
-    const times = staged.files.filter((file) => file.last > (standing?.watermark ?? -1n)).map(({ modified }) => modified.getTime());
+    const times = staged.files
+      .filter((file) => file.last > (standing?.watermark ?? -1n))
+      .map(({ modified }) => modified.getTime());
     return {
       pendingFiles: pendingFiles + (batch?.epoch?.files.length ?? 0),
       oldest: times.length === 0 ? undefined : new Date(Math.min(...times)),

@@ -35,8 +35,8 @@ export interface TargetSchema {
 export interface TargetRequest {
   snapshot: Snapshot | undefined;
   definition: TableDefinition;
-  /** The definition that the table follows now. */
-  standing: TableDefinition | undefined;
+  /** Definitions that rows of the batch, or rows that stay, follow. */
+  earlier: readonly TableDefinition[];
   /** All rows are replaced, so the columns may become anything. */
   replace: boolean;
   mode: MergeMode;
@@ -55,6 +55,7 @@ export function targetSchema(request: TargetRequest): TargetSchema {
     delta,
   }));
   assertDistinct(definition, given);
+  for (const earlier of request.earlier) assertFollows(earlier, definition);
   if (snapshot === undefined) {
     const key = keyColumns(definition, given);
     const properties = { [APP_ID]: appId, [KEY]: JSON.stringify(key.map(({ lake }) => lake)) };
@@ -65,7 +66,7 @@ export function targetSchema(request: TargetRequest): TargetSchema {
     const key = keyColumns(definition, given);
     return { columns: given, key, actions: changed(snapshot, given, key, formatSchema(given)) };
   }
-  const added = addedColumns(request, existing, given);
+  const added = addedColumns(definition, existing, given);
   const columns = [...existing, ...added];
   const key = keyColumns(definition, columns);
   const schemaString = addColumns(snapshot.metaData.schemaString, added);
@@ -81,24 +82,30 @@ function existingColumns(snapshot: Snapshot): LakeColumn[] {
 }
 
 /** New nullable columns without a default; any other difference needs what this version does not do, and stops the table. */
-function addedColumns(request: TargetRequest, existing: LakeColumn[], given: LakeColumn[]): LakeColumn[] {
-  const { definition, standing } = request;
-  const added: LakeColumn[] = [];
-  for (const column of given) {
-    const known = findColumn(existing, column.lake);
-    if (known === undefined) {
-      const source = definition.columns.find(({ lake }) => lake === column.lake);
-      if (source !== undefined && !canAdd(source))
-        throw unsupported(definition, `column ${source.name} was added with a value for the rows that are there`);
-      added.push(column);
-    } else if (known.delta !== column.delta)
-      throw unsupported(definition, `column ${column.lake} is ${known.delta} in the lake and ${column.delta} by now`);
+function assertFollows(earlier: TableDefinition, later: TableDefinition): void {
+  const find = (definition: TableDefinition, { lake }: LakeColumn) =>
+    definition.columns.find((column) => column.lake.toLowerCase() === lake.toLowerCase());
+  for (const column of later.columns) {
+    const before = find(earlier, column);
+    if (before === undefined && !canAdd(column))
+      throw unsupported(later, `column ${column.name} was added with a value for the rows that are there`);
+    if (before !== undefined && before.delta !== column.delta)
+      throw unsupported(later, `column ${column.name} was ${before.type} and is ${column.type}`);
   }
-  const gone = standing?.columns.find(({ lake }) => findColumn(given, lake) === undefined);
-  if (gone !== undefined) throw unsupported(definition, `column ${gone.name} is gone`);
-  if (standing !== undefined && lowerKey(standing) !== lowerKey(definition))
-    throw unsupported(definition, `the key was (${standing.key.join(', ')}) and is (${definition.key.join(', ')})`);
-  return added;
+  const gone = earlier.columns.find((column) => find(later, column) === undefined);
+  if (gone !== undefined) throw unsupported(later, `column ${gone.name} is gone`);
+  if (lowerKey(earlier) !== lowerKey(later))
+    throw unsupported(later, `the key was (${earlier.key.join(', ')}) and is (${later.key.join(', ')})`);
+}
+
+/** Columns that the lake table does not have yet. */
+function addedColumns(definition: TableDefinition, existing: LakeColumn[], given: LakeColumn[]): LakeColumn[] {
+  return given.filter((column) => {
+    const known = findColumn(existing, column.lake);
+    if (known !== undefined && known.delta !== column.delta)
+      throw unsupported(definition, `column ${column.lake} is ${known.delta} in the lake and ${column.delta} by now`);
+    return known === undefined;
+  });
 }
 
 function canAdd(column: ColumnDefinition): boolean {
