@@ -216,7 +216,7 @@ export class EventReader {
       return { kind: 'unsupported', what: 'an ALTER TABLE in two phases (binlog_alter_two_phase = ON)' };
     this.#group = { start: this.#at(from), timestamp: gtid.timestamp, gtid };
     if (!gtid.begins) return undefined;
-    return this.#open(from, gtid.timestamp, gtid.preparesXa ? 'xa' : undefined);
+    return this.#open(from, gtid.timestamp, gtid.xa);
   }
 
   #open(from: number, timestamp: number, xa: string | undefined): BinlogEvent | undefined {

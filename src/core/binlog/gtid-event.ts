@@ -10,8 +10,8 @@ export interface GtidEvent {
   timestamp: number;
   /** MariaDB: the GTID itself begins the transaction, there is no BEGIN. */
   begins: boolean;
-  /** MariaDB: the transaction is an XA transaction, which ends at PREPARE. */
-  preparesXa: boolean;
+  /** MariaDB: the XA transaction that ends at PREPARE, or that an XA COMMIT or ROLLBACK follows for; as statements write it. */
+  xa?: string;
   /** MariaDB: a part of an ALTER TABLE that is logged in two phases. */
   splitAlter: boolean;
 }
@@ -29,7 +29,7 @@ const { HEADER_BYTES } = eventType;
 /** GTID and ANONYMOUS_GTID: flags 1, UUID 16, number 8, logical clock 17, then from MySQL 8.0.1 the commit time in 7 bytes. */
 export function readMysqlGtid(bytes: Buffer, start: number, end: number, seconds: number): GtidEvent {
   const body = start + HEADER_BYTES;
-  const event: GtidEvent = { timestamp: seconds * 1e6, begins: false, preparesXa: false, splitAlter: false };
+  const event: GtidEvent = { timestamp: seconds * 1e6, begins: false, splitAlter: false };
   if (bytes[start + 4] === eventType.GTID) event.gtid = `${uuidAt(bytes, body + 1)}:${bytes.readBigInt64LE(body + 17)}`;
   if (end - body >= 49) {
     // The highest bit says that the time on the original server follows.
@@ -50,14 +50,20 @@ export function readMariadbGtid(
   const flags = bytes[body + 12] ?? 0;
   let at = body + 13;
   if ((flags & HAS_COMMIT_ID) !== 0) at += 8;
-  if ((flags & (PREPARED_XA | COMPLETED_XA)) !== 0) at += 6 + (bytes[at + 4] ?? 0) + (bytes[at + 5] ?? 0);
+  let xa: string | undefined;
+  if ((flags & (PREPARED_XA | COMPLETED_XA)) !== 0) {
+    const middle = at + 6 + (bytes[at + 4] ?? 0);
+    const last = middle + (bytes[at + 5] ?? 0);
+    xa = `X'${bytes.toString('hex', at + 6, middle)}',X'${bytes.toString('hex', middle, last)}',${bytes.readUInt32LE(at)}`;
+    at = last;
+  }
   const more = at < end ? (bytes[at] ?? 0) : 0;
   return {
     gtid: `${domain}-${bytes.readUInt32LE(start + 5)}-${bytes.readBigUInt64LE(body)}`,
     domain,
     timestamp: seconds * 1e6,
     begins: (flags & STANDALONE) === 0,
-    preparesXa: (flags & PREPARED_XA) !== 0,
+    ...(xa === undefined ? {} : { xa }),
     splitAlter: (more & SPLIT_ALTER) !== 0,
   };
 }

@@ -27,7 +27,8 @@ export class GtidTracker {
     if (this.#set instanceof GtidSet) this.#set.add(gtid.slice(0, colon), Number(gtid.slice(colon + 1)));
   }
 
+  /** Undefined where the server has none, or has not told yet. */
   toString(): string | undefined {
-    return this.#set?.toString();
+    return this.#set?.toString() || undefined;
   }
 }

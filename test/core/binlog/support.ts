@@ -74,7 +74,7 @@ export async function readBinlog(options: ReadOptions): Promise<SeenEvent[]> {
     address: addressOf(server, options.as),
     from,
     serverId: options.serverId ?? 4711,
-    heartbeatSeconds: 1,
+    heartbeatSeconds: 0.5,
     signal: AbortSignal.any([stop.signal, AbortSignal.timeout(50_000)]),
     wants: (table) => definitions.some((other) => other.schema === table.schema && other.table === table.table),
     onEvent(event) {
@@ -90,7 +90,9 @@ export async function readBinlog(options: ReadOptions): Promise<SeenEvent[]> {
         seen.push({ kind: 'rows', op: event.op, table: event.table, lines: out.written().toString('utf8') });
         return;
       }
-      seen.push(event);
+      // The server has no more: after the last transaction it may have written an event of its own.
+      if (event.kind === 'heartbeat') stop.abort();
+      else seen.push(event);
       if ((event.kind === 'commit' || event.kind === 'statement') && comparePositions(event.position, until) >= 0)
         stop.abort();
     },
@@ -111,20 +113,32 @@ export function linesOf(events: SeenEvent[]): Line[] {
 }
 
 export function parseLines(text: string): Line[] {
-  const lines: TextRow[] = [];
+  const lines: Line[] = [];
   let fields: TextRow = [];
-  const field = /(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n)/gy;
-  for (let match = field.exec(text); match !== null; match = field.exec(text)) {
-    const raw = match[1]?.replaceAll('""', '"') ?? match[2]!;
-    fields.push(raw === '\\N' ? null : /^\\+N$/.test(raw) ? raw.slice(1) : raw);
-    if (match[3] === '\n') {
-      lines.push(fields);
-      fields = [];
+  for (let at = 0; at < text.length; ) {
+    let raw: string;
+    if (text[at] === '"') {
+      let end = at + 1;
+      while (text[end] !== '"' || text[end + 1] === '"') {
+        if (end >= text.length) throw new Error('a quoted field does not end');
+        end += text[end] === '"' ? 2 : 1;
+      }
+      raw = text.slice(at + 1, end).replaceAll('""', '"');
+      at = end + 1;
+    } else {
+      const end = text.slice(at).search(/[,\n]/) + at;
+      raw = text.slice(at, end);
+      if (raw.includes('"')) throw new Error(`a quote within an unquoted field: ${raw}`);
+      at = end;
     }
-    if (field.lastIndex === text.length) return lines.map(asLine);
+    fields.push(raw === '\\N' ? null : /^\\+N$/.test(raw) ? raw.slice(1) : raw);
+    if (text[at] === '\n') {
+      lines.push(asLine(fields));
+      fields = [];
+    } else if (text[at] !== ',') throw new Error(`no separator after ${raw}`);
+    at++;
   }
-  if (text === '') return [];
-  throw new Error(`not a change file from ${field.lastIndex}: ${text.slice(0, 200)}`);
+  return lines;
 }
 
 function asLine(fields: TextRow): Line {
