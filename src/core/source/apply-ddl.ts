@@ -1,5 +1,6 @@
 /** What a DDL statement does to a table that is followed (contract.md 3): nothing, a new definition, or the table stops. */
 
+import { unsupportedReason } from '../binlog/column-plan.ts';
 import { type ColumnType, deltaTypeOf, parseColumnType } from '../column-type.ts';
 import type { ColumnDefinition, TableDefinition } from '../table-definition.ts';
 import { lakeNames } from '../table-definition.ts';
@@ -132,10 +133,11 @@ function addedColumn(definition: TableDefinition, clause: ColumnClause): ColumnD
   if (clause.autoIncrement) return 'it numbers the rows that exist';
   if (!clause.nullable) return 'the rows that exist get the implicit default of a NOT NULL column';
   if (clause.hasDefault) return 'the rows that exist get its default';
-  const type = parseColumnType(clause.type);
-  if (type === undefined) return `type ${clause.type} is not followed yet`;
   const charset = clause.charset ?? (clause.takesCharset ? definition.charset : undefined);
   if (clause.takesCharset && charset === undefined) return "the table's default character set is not known";
+  const type = parseColumnType(clause.type);
+  const unsupported = unsupportedReason({ type: clause.type, charset });
+  if (type === undefined || unsupported !== undefined) return unsupported ?? `type ${clause.type} is not supported`;
   const collation =
     clause.collation ?? (clause.takesCharset && clause.charset === undefined ? definition.collation : undefined);
   const lake = lakeNames([...definition.columns.map((column) => column.lake), clause.name]).at(-1) ?? clause.name;

@@ -1,7 +1,7 @@
 /** Findings about single tables: can every change of this table be followed. One table's finding holds up no other. */
 
 import type { Connection } from 'mysql2/promise';
-import { unsupportedReason } from '../binlog/row-decoder.ts';
+import { unsupportedReason } from '../binlog/column-plan.ts';
 import { formatTableName, type TableName } from '../change.ts';
 import { tableFolder } from '../change-file/layout.ts';
 import { CancelledError, CdcError, nativeCodeOf } from '../errors.ts';

@@ -259,7 +259,7 @@ function readAttribute(reader: TokenReader, column: Draft): boolean {
     column.stop ??= 'it becomes the primary key';
   else if (reader.skip('COMMENT')) reader.take();
   else if (reader.skip('COLLATE')) column.collation = collationName(reader);
-  else if (reader.skip('COLUMN_FORMAT') || reader.skip('STORAGE')) reader.take();
+  else if (reader.skip('COLUMN_FORMAT') || reader.skip('STORAGE') || reader.skip('SRID')) reader.take();
   else if (reader.skip('ENGINE_ATTRIBUTE') || reader.skip('SECONDARY_ENGINE_ATTRIBUTE')) {
     reader.skipSymbol('=');
     reader.take();

@@ -37,7 +37,7 @@ describe('reading a statement of the binlog', () => {
     ['UPDATE LOW_PRIORITY x.t AS y SET a = 1', ['x.t']],
     ['DELETE FROM t WHERE a = 1', ['shop.t']],
     ["LOAD DATA INFILE 'a' REPLACE INTO TABLE x.t", ['x.t']],
-    ["INSERT INTO mysql.rds_heartbeat2(id, value) VALUES (1, 2)", []],
+    ['INSERT INTO mysql.rds_heartbeat2(id, value) VALUES (1, 2)', []],
     ['UPDATE t JOIN u USING (id) SET t.a = 1', undefined],
     ['UPDATE t, u SET t.a = 1', undefined],
     ['DELETE t, u FROM t JOIN u', undefined],
@@ -54,7 +54,7 @@ describe('reading a statement of the binlog', () => {
 
   test.each([
     "CREATE USER 'a'@'%' IDENTIFIED BY 'x'",
-    "CREATE DEFINER=`root`@`%` PROCEDURE p() BEGIN INSERT INTO t VALUES (1); END",
+    'CREATE DEFINER=`root`@`%` PROCEDURE p() BEGIN INSERT INTO t VALUES (1); END',
     'CREATE OR REPLACE ALGORITHM=UNDEFINED DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW v AS SELECT * FROM t',
     'CREATE DEFINER=CURRENT_USER TRIGGER a BEFORE INSERT ON t FOR EACH ROW SET @a = 1',
     'DROP VIEW v',
@@ -73,9 +73,12 @@ describe('reading a statement of the binlog', () => {
     expect(parseDdl(sql, 'shop')).toEqual({ kind: 'nothing' });
   });
 
-  test.each(['BEGIN', 'COMMIT', 'ROLLBACK', 'SAVEPOINT a', 'ROLLBACK TO a', "XA PREPARE X'61',X'',1"])('%s is a transaction’s', (sql) => {
-    expect(kindOf(sql)).toBe('transaction');
-  });
+  test.each(['BEGIN', 'COMMIT', 'ROLLBACK', 'SAVEPOINT a', 'ROLLBACK TO a', "XA PREPARE X'61',X'',1"])(
+    '%s is a transaction’s',
+    (sql) => {
+      expect(kindOf(sql)).toBe('transaction');
+    },
+  );
 
   test('tells what a CREATE TABLE brings', () => {
     const read = (sql: string) => parseDdl(sql, 'shop');
@@ -83,14 +86,19 @@ describe('reading a statement of the binlog', () => {
     expect(read('CREATE TABLE t AS SELECT 1')).toMatchObject({ select: true });
     expect(read('CREATE TABLE t (a INT, b INT AS (a + 1)) ENGINE=InnoDB')).toMatchObject({ select: false });
     expect(read('CREATE TABLE t (LIKE x.u)')).toMatchObject({ like: { schema: 'x', table: 'u' }, select: false });
-    expect(read('CREATE OR REPLACE TABLE t LIKE u')).toMatchObject({ orReplace: true, like: { schema: 'shop', table: 'u' } });
+    expect(read('CREATE OR REPLACE TABLE t LIKE u')).toMatchObject({
+      orReplace: true,
+      like: { schema: 'shop', table: 'u' },
+    });
   });
 
   test('a schema that is dropped takes its tables along', () => {
     const dropped = parseDdl('DROP DATABASE IF EXISTS `shop`', '');
     expect(touches(dropped, { schema: 'shop', table: 'any' })).toBe(true);
     expect(touches(dropped, { schema: 'other', table: 'any' })).toBe(false);
-    expect(touches(parseDdl('ALTER DATABASE shop CHARACTER SET utf8', 'shop'), { schema: 'shop', table: 'any' })).toBe(false);
+    expect(touches(parseDdl('ALTER DATABASE shop CHARACTER SET utf8', 'shop'), { schema: 'shop', table: 'any' })).toBe(
+      false,
+    );
     expect(touches(parseDdl('CREATE DATABASE shop', 'shop'), { schema: 'shop', table: 'any' })).toBe(false);
   });
 
@@ -127,7 +135,38 @@ describe('reading a statement of the binlog', () => {
 
   test('random statements never throw, and names in quotes are never keywords', () => {
     const piece = fc.oneof(
-      fc.constantFrom('ALTER', 'TABLE', 'CREATE', 'DROP', 'RENAME', 'ADD', 'COLUMN', '(', ')', ',', '.', ';', 'INT', "'", '"', '`', '/*', '*/', '/*!', '--', 'TO', 'INSERT', 'UPDATE', 'SET', 'INDEX', 'ON', 'DEFAULT', 'NULL', 'FIRST', 'AFTER'),
+      fc.constantFrom(
+        'ALTER',
+        'TABLE',
+        'CREATE',
+        'DROP',
+        'RENAME',
+        'ADD',
+        'COLUMN',
+        '(',
+        ')',
+        ',',
+        '.',
+        ';',
+        'INT',
+        "'",
+        '"',
+        '`',
+        '/*',
+        '*/',
+        '/*!',
+        '--',
+        'TO',
+        'INSERT',
+        'UPDATE',
+        'SET',
+        'INDEX',
+        'ON',
+        'DEFAULT',
+        'NULL',
+        'FIRST',
+        'AFTER',
+      ),
       fc.string({ maxLength: 5 }),
     );
     fc.assert(

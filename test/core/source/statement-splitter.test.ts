@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { splitStatements, StatementSplitter } from '../../../src/core/source/statement-splitter.ts';
+import { StatementSplitter, splitStatements } from '../../../src/core/source/statement-splitter.ts';
 
 async function split(text: string | Buffer, chunkSize = 1 << 16, maxBytes = 1e6) {
   const bytes = Buffer.from(text as string);
@@ -19,24 +19,68 @@ describe('splitting SQL into statements', () => {
   test.each<[string, string, string[]]>([
     ['an unfinished last statement counts', 'SELECT 1; SELECT 2', ['SELECT 1', 'SELECT 2']],
     ['empty statements are none', ';;\n ; SELECT 1;;', ['SELECT 1']],
-    ['semicolons in strings stay', `SELECT 'a;b', "c;d", \`e;f\`;SELECT 2;`, [`SELECT 'a;b', "c;d", \`e;f\``, 'SELECT 2']],
+    [
+      'semicolons in strings stay',
+      `SELECT 'a;b', "c;d", \`e;f\`;SELECT 2;`,
+      [`SELECT 'a;b', "c;d", \`e;f\``, 'SELECT 2'],
+    ],
     ['doubled quotes stay inside', "SELECT 'it''s;';SELECT 2;", ["SELECT 'it''s;'", 'SELECT 2']],
-    ['a backslash escapes a quote', String.raw`SELECT 'a\';b', "\\";SELECT 2;`, [String.raw`SELECT 'a\';b', "\\"`, 'SELECT 2']],
+    [
+      'a backslash escapes a quote',
+      String.raw`SELECT 'a\';b', "\\";SELECT 2;`,
+      [String.raw`SELECT 'a\';b', "\\"`, 'SELECT 2'],
+    ],
     ['a backslash is nothing in a name', 'SELECT `a\\`;SELECT 2;', ['SELECT `a\\`', 'SELECT 2']],
     ['comments before a statement go', '-- a;\n# b;\n/* c; */ SELECT 1;', ['SELECT 1']],
-    ['comments inside a statement stay', 'SELECT 1 -- a;\n + 2 /* b; */ + 3 # c;\n;', ['SELECT 1 -- a;\n + 2 /* b; */ + 3 # c;']],
+    [
+      'comments inside a statement stay',
+      'SELECT 1 -- a;\n + 2 /* b; */ + 3 # c;\n;',
+      ['SELECT 1 -- a;\n + 2 /* b; */ + 3 # c;'],
+    ],
     ['two dashes without a blank are minus minus', 'SELECT 5--3;SELECT 2;', ['SELECT 5--3', 'SELECT 2']],
     ['a comment with a quote in it opens none', "-- it's\nSELECT 1; /* don't */ SELECT 2;", ['SELECT 1', 'SELECT 2']],
-    ['executable comments are statements', '/*!40101 SET NAMES utf8 */;SELECT 1;', ['/*!40101 SET NAMES utf8 */', 'SELECT 1']],
+    [
+      'executable comments are statements',
+      '/*!40101 SET NAMES utf8 */;SELECT 1;',
+      ['/*!40101 SET NAMES utf8 */', 'SELECT 1'],
+    ],
     ['MariaDB’s too', '/*M!100616 SET a=1; */;SELECT 1;', ['/*M!100616 SET a=1; */', 'SELECT 1']],
-    ['a quoted end mark does not end one', "/*!40000 SELECT '*/;' */;SELECT 2;", ["/*!40000 SELECT '*/;' */", 'SELECT 2']],
-    ['the sandbox line of mariadb-dump is none', '/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump\nSELECT 1;', ['SELECT 1']],
-    ['DELIMITER changes what ends a statement', 'DELIMITER ;;\nCREATE TRIGGER a BEGIN x; y; END ;;\nDELIMITER ;\nSELECT 1;', ['CREATE TRIGGER a BEGIN x; y; END', 'SELECT 1']],
-    ['DELIMITER in lower case, with carriage returns', 'delimiter //\r\nSELECT 1;\r\nSELECT 2//\r\ndelimiter ;\r\nSELECT 3;', ['SELECT 1;\r\nSELECT 2', 'SELECT 3']],
-    ['a column called delimiter is none', 'SELECT delimiter FROM t;DELETE FROM t;', ['SELECT delimiter FROM t', 'DELETE FROM t']],
-    ['USE without a delimiter ends with its line', 'USE shop\nSELECT 1;use `a b`;\nSELECT 2;', ['USE shop', 'SELECT 1', 'use `a b`', 'SELECT 2']],
+    [
+      'a quoted end mark does not end one',
+      "/*!40000 SELECT '*/;' */;SELECT 2;",
+      ["/*!40000 SELECT '*/;' */", 'SELECT 2'],
+    ],
+    [
+      'the sandbox line of mariadb-dump is none',
+      '/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump\nSELECT 1;',
+      ['SELECT 1'],
+    ],
+    [
+      'DELIMITER changes what ends a statement',
+      'DELIMITER ;;\nCREATE TRIGGER a BEGIN x; y; END ;;\nDELIMITER ;\nSELECT 1;',
+      ['CREATE TRIGGER a BEGIN x; y; END', 'SELECT 1'],
+    ],
+    [
+      'DELIMITER in lower case, with carriage returns',
+      'delimiter //\r\nSELECT 1;\r\nSELECT 2//\r\ndelimiter ;\r\nSELECT 3;',
+      ['SELECT 1;\r\nSELECT 2', 'SELECT 3'],
+    ],
+    [
+      'a column called delimiter is none',
+      'SELECT delimiter FROM t;DELETE FROM t;',
+      ['SELECT delimiter FROM t', 'DELETE FROM t'],
+    ],
+    [
+      'USE without a delimiter ends with its line',
+      'USE shop\nSELECT 1;use `a b`;\nSELECT 2;',
+      ['USE shop', 'SELECT 1', 'use `a b`', 'SELECT 2'],
+    ],
     ['a byte order mark is no part of it', '\ufeffSELECT 1;', ['SELECT 1']],
-    ['characters of several bytes pass', "INSERT INTO t VALUES ('ñ;語😀');SELECT 2;", ["INSERT INTO t VALUES ('ñ;語😀')", 'SELECT 2']],
+    [
+      'characters of several bytes pass',
+      "INSERT INTO t VALUES ('ñ;語😀');SELECT 2;",
+      ["INSERT INTO t VALUES ('ñ;語😀')", 'SELECT 2'],
+    ],
   ])('%s', async (_, text, expected) => {
     for (const size of [1, 2, 3, 7, 1 << 16]) expect(await texts(text, size)).toEqual(expected);
   });
@@ -47,7 +91,11 @@ describe('splitting SQL into statements', () => {
   });
 
   test('bytes that are no UTF-8 pass unchanged', async () => {
-    const bytes = Buffer.concat([Buffer.from("INSERT INTO t VALUES (_binary '"), Buffer.from([0xff, 0x00, 0xfe]), Buffer.from("');")]);
+    const bytes = Buffer.concat([
+      Buffer.from("INSERT INTO t VALUES (_binary '"),
+      Buffer.from([0xff, 0x00, 0xfe]),
+      Buffer.from("');"),
+    ]);
     const splitter = new StatementSplitter({ maxBytes: 1000 });
     splitter.push(bytes);
     splitter.end();
@@ -79,11 +127,16 @@ describe('splitting SQL into statements', () => {
     const consume = async () => {
       for await (const _ of splitStatements(endless(), new StatementSplitter({ maxBytes: 5000 })));
     };
-    await expect(consume()).rejects.toMatchObject({ code: 'sql.too-large', message: expect.stringContaining('line 2') });
+    await expect(consume()).rejects.toMatchObject({
+      code: 'sql.too-large',
+      message: expect.stringContaining('line 2'),
+    });
     expect(sent).toBeLessThan(10);
   });
 
-  const string = fc.string({ unit: fc.constantFrom('a', ';', '\\', "'", '"', '`', '\n', '-- ', '/*', '*/', '#', 'é', '//') });
+  const string = fc.string({
+    unit: fc.constantFrom('a', ';', '\\', "'", '"', '`', '\n', '-- ', '/*', '*/', '#', 'é', '//'),
+  });
   const literal = string.map((text) => `'${text.replace(/\\/g, '\\\\').replace(/'/g, "''")}'`);
   const name = string.map((text) => `\`${text.replace(/`/g, '``')}\``);
   const comment = string.map((text) => `/*${text.replaceAll('*', '')}*/`);
@@ -93,9 +146,13 @@ describe('splitting SQL into statements', () => {
 
   test('random statements, joined, come back as they were, however the bytes are cut', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(statement, { maxLength: 6 }), fc.integer({ min: 1, max: 50 }), async (statements, size) => {
-        expect(await texts(statements.map((sql) => `${sql};\n`).join(''), size)).toEqual(statements);
-      }),
+      fc.asyncProperty(
+        fc.array(statement, { maxLength: 6 }),
+        fc.integer({ min: 1, max: 50 }),
+        async (statements, size) => {
+          expect(await texts(statements.map((sql) => `${sql};\n`).join(''), size)).toEqual(statements);
+        },
+      ),
       { numRuns: 400 },
     );
   });
