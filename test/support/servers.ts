@@ -1,6 +1,6 @@
 /** Real servers for tests: a fresh MariaDB or MySQL in about a second, on a free port, ended by its own pid. */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -64,8 +64,11 @@ process.once('exit', () => {
     } catch {
       // it has gone already
     }
+    rmSync(path.dirname(folder), { recursive: true, force: true });
   }
 });
+// Without a listener a SIGTERM (Ctrl-C of the whole run) would end this process without `exit`.
+process.once('SIGTERM', () => process.exit(143));
 
 /** Throws under CI when the flavor cannot be had; use `describeOnServers` to skip elsewhere. */
 export async function startTestServer(flavor: ServerFlavor, options: StartTestServerOptions = {}): Promise<TestServer> {
