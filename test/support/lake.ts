@@ -20,7 +20,8 @@ export interface TestLake extends LakeTable {
 }
 
 export async function openTestLake(): Promise<TestLake> {
-  const root = await temporaryFolder();
+  // A folder whose name is a pattern to the engine and needs quoting everywhere.
+  const root = join(await temporaryFolder(), "it's [a] lake*");
   const engine = await openEngine({ tempDirectory: join(root, '.tmp-engine'), threads: 1 });
   onTestFinished(() => engine.close());
   const folder = 'shop/orders/';

@@ -1,7 +1,7 @@
 /** Reads checkpoints: the whole state of a table in one Parquet file, so that a reader need not replay every commit. */
 
 import { z } from 'zod';
-import { quoteName, quoteTexts } from '../engine/quote.ts';
+import { quoteName, quotePaths } from '../engine/quote.ts';
 import { CdcError, messageOf } from '../errors.ts';
 import { type Action, actionFromJson } from './actions.ts';
 import { type LakeTable, lastCheckpointKey } from './lake-table.ts';
@@ -23,7 +23,7 @@ export const CHECKPOINT_COLUMNS = {
 
 /** The actions of a checkpoint, of one part or several, whoever wrote it. Throws CdcError `lake.corrupt`, `store.not-found`. */
 export async function readCheckpoint(table: LakeTable, keys: readonly string[]): Promise<Action[]> {
-  const paths = quoteTexts(await Promise.all(keys.map((key) => table.store.materialise(key))));
+  const paths = quotePaths(await Promise.all(keys.map((key) => table.store.materialise(key))));
   try {
     return await table.engine.withConnection(async (connection) => {
       const source = `read_parquet(${paths}, union_by_name=true)`;

@@ -2,7 +2,7 @@
 
 import { rm } from 'node:fs/promises';
 import { reach } from '../crash-point.ts';
-import { quoteName, quoteText } from '../engine/quote.ts';
+import { quoteName, quotePaths, quoteText } from '../engine/quote.ts';
 import { writeSynced } from '../store/durable.ts';
 import { CHECKPOINT_COLUMNS } from './checkpoint.ts';
 import { checkpointKey, type LakeTable, lastCheckpointKey } from './lake-table.ts';
@@ -27,7 +27,7 @@ export async function writeCheckpoint(table: LakeTable, snapshot: Snapshot, now:
     const columns = Object.entries(CHECKPOINT_COLUMNS).map(([name, type]) => `${quoteName(name)}: ${quoteText(type)}`);
     await engine.withConnection((connection) =>
       connection.run(
-        `COPY (SELECT * FROM read_json(${quoteText(source)}, format='newline_delimited', maximum_object_size=${longestLine}, columns={${columns.join(', ')}})) ` +
+        `COPY (SELECT * FROM read_json(${quotePaths([source])}, format='newline_delimited', maximum_object_size=${longestLine}, columns={${columns.join(', ')}})) ` +
           `TO ${quoteText(target)} (FORMAT parquet, COMPRESSION zstd)`,
       ),
     );

@@ -7,7 +7,7 @@ import { cleanLog } from '../../../src/core/delta/cleanup.ts';
 import { maintainLog } from '../../../src/core/delta/maintenance.ts';
 import type { LakeColumn } from '../../../src/core/delta/schema.ts';
 import { readSnapshot, type Snapshot } from '../../../src/core/delta/snapshot.ts';
-import { quoteTexts } from '../../../src/core/engine/quote.ts';
+import { quotePaths } from '../../../src/core/engine/quote.ts';
 import { createTable, NOW, openTestLake, type TestLake, writeRows } from '../../support/lake.ts';
 import { describeDeltaTable, hasDeltaReader, queryDeltaTable, readDeltaTable } from '../../support/python.ts';
 
@@ -186,7 +186,7 @@ describe('DuckDB', () => {
     const lake = await openTestLake();
     let snapshot = await createTable(lake, COLUMNS);
     for (const row of ROWS) snapshot = await writeRows(lake, snapshot, selectOf(row), COLUMNS);
-    const files = quoteTexts(await filesOf(lake, snapshot));
+    const files = quotePaths(await filesOf(lake, snapshot));
     const [difference] = await lake.engine.withConnection((connection) =>
       connection.rows(
         `WITH wanted AS (${ROWS.map(selectOf).join(' UNION ALL ')}), found AS (SELECT * FROM read_parquet(${files}))

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { objectPath } from '../../../src/core/delta/actions.ts';
 import { readCommit, readSnapshot } from '../../../src/core/delta/snapshot.ts';
-import { quoteTexts } from '../../../src/core/engine/quote.ts';
+import { quotePaths } from '../../../src/core/engine/quote.ts';
 import { openLocalStore } from '../../../src/core/store/local.ts';
 import { type CompiledChild, compileChild } from '../../support/child.ts';
 import { createTable, openTestLake, type TestLake } from '../../support/lake.ts';
@@ -103,7 +103,7 @@ async function idsOf(lake: TestLake): Promise<number[]> {
   const snapshot = await readSnapshot(lake);
   const files = [...(snapshot?.files.values() ?? [])].map((file) => join(lake.path, objectPath(file.path) ?? ''));
   const rows = await lake.engine.withConnection((connection) =>
-    connection.rows(`SELECT id FROM read_parquet(${quoteTexts(files)}) ORDER BY id`),
+    connection.rows(`SELECT id FROM read_parquet(${quotePaths(files)}) ORDER BY id`),
   );
   return rows.map(({ id }) => Number(id));
 }

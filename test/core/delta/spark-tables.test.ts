@@ -8,7 +8,7 @@ import { assertReadable, assertWritable } from '../../../src/core/delta/gate.ts'
 import { maintainLog } from '../../../src/core/delta/maintenance.ts';
 import type { LakeColumn } from '../../../src/core/delta/schema.ts';
 import { readSnapshot, type Snapshot } from '../../../src/core/delta/snapshot.ts';
-import { quoteTexts } from '../../../src/core/engine/quote.ts';
+import { quotePaths } from '../../../src/core/engine/quote.ts';
 import { commit, NOW, openTestLake, type TestLake, writeRows } from '../../support/lake.ts';
 import { hasDeltaReader, readDeltaTable } from '../../support/python.ts';
 
@@ -24,7 +24,7 @@ async function sparkTable(name: string): Promise<TestLake> {
 async function rowsOf(lake: TestLake, snapshot: Snapshot, columns: string): Promise<Record<string, unknown>[]> {
   const files = [...snapshot.files.values()].map((file) => join(lake.path, objectPath(file.path) ?? ''));
   return await lake.engine.withConnection((connection) =>
-    connection.rows(`SELECT ${columns} FROM read_parquet(${quoteTexts(files)}) ORDER BY id`),
+    connection.rows(`SELECT ${columns} FROM read_parquet(${quotePaths(files)}) ORDER BY id`),
   );
 }
 
