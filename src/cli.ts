@@ -1,7 +1,7 @@
 /** The process around a command line: signals, streams, the kill switch of the tests, and the only call of process.exit. */
 
 import { readFileSync } from 'node:fs';
-import { type Host, runCommandLine } from './cli/run.ts';
+import { type Host, READER_GONE, runCommandLine } from './cli/run.ts';
 import { COMMANDS } from './commands/index.ts';
 import { onCrashPoint } from './core/crash-point.ts';
 
@@ -18,7 +18,7 @@ export async function main(words: readonly string[]): Promise<void> {
   // A reader that has seen enough (`cdc files | head`) is no failure; what still writes a stream ends.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    interrupt.abort();
+    interrupt.abort(READER_GONE);
   });
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

@@ -3,5 +3,10 @@
 import type { Finding } from '../core/source/finding.ts';
 
 export function renderFindings(findings: readonly Finding[]): string {
-  return findings.map(({ level, table, message, fix }) => `${level}: ${table === undefined ? '' : `${table}: `}${message}\n  fix: ${fix}`).join('\n');
+  return findings
+    .map(
+      ({ level, table, message, fix }) =>
+        `${level}: ${table === undefined ? '' : `${table}: `}${message}\n  fix: ${fix}`,
+    )
+    .join('\n');
 }

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { ConfigOverride } from '../core/config.ts';
-import { throwIfCancelled, UsageError } from '../core/errors.ts';
+import { CancelledError, throwIfCancelled, UsageError } from '../core/errors.ts';
 import { toJson } from './answer.ts';
 import type { Command, CommandEntry, Context, GlobalFlags, Input } from './command.ts';
 import { type Environment, readEnvironment } from './environment.ts';
@@ -24,6 +24,9 @@ export interface Host {
   /** The process listens for crash points here; core only announces them. */
   onEnvironment?(environment: Environment): void;
 }
+
+/** Why the signal fires when whoever read stdout has seen enough. */
+export const READER_GONE = Symbol('the reader of stdout has gone');
 
 export async function runCommandLine(host: Host): Promise<number> {
   // Wrong usage may be found before the flags are read; --json must hold for that error too.
@@ -57,6 +60,7 @@ export async function runCommandLine(host: Host): Promise<number> {
     return await execute(command, parsed.input, { host, environment, flags, configFlag: config });
   } catch (thrown) {
     const error = asFailure(thrown, host.signal.aborted);
+    if (error instanceof CancelledError && host.signal.reason === READER_GONE) return 0;
     const facts = { version: host.version, verbose: flags.verbose, red: (text: string) => red(text, flags.color) };
     print(host.stderr, flags.json ? `${failureJson(error, facts)}\n` : failureText(error, facts));
     return exitCodeOf(error);

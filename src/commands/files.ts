@@ -1,11 +1,21 @@
 /** Lists the change files in staging. */
 
 import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
-import { CdcError } from '../core/errors.ts';
+import { textTable } from '../cli/table.ts';
+import type { TableName } from '../core/change.ts';
+import { withEngine } from '../core/engine/engine.ts';
+import { chooseStagedTables } from '../core/pipeline/merge-pending.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { formatBytes } from '../core/quantity.ts';
+import { listStagedFiles, type StagedFileSummary } from '../core/query/staged-files.ts';
 
 export interface FilesOptions {
-  tables: { schema: string; table: string }[];
+  tables: TableName[];
   pending: boolean;
+}
+
+export interface FilesReport {
+  files: StagedFileSummary[];
 }
 
 export const command = defineCommand({
@@ -22,12 +32,41 @@ export const command = defineCommand({
     { line: 'cdc files', does: 'everything' },
     { line: 'cdc files --table shop.orders --pending', does: 'what is still to be merged of one table' },
   ],
+
   parse: (input): FilesOptions => ({
     tables: input.list('table').map((text) => parseTableName(text, '--table')),
     pending: input.has('pending'),
   }),
-  async run(_options: FilesOptions, _context: Context): Promise<never> {
-    throw new CdcError('command.not-built', 'files: this command is not built yet');
+
+  async run({ tables, pending }: FilesOptions, context: Context): Promise<FilesReport> {
+    const { signal } = context;
+    const pipeline = openPipeline(await context.config(), context.env.variables);
+    const chosen = await chooseStagedTables(pipeline.staging, tables);
+    return withEngine({ ...pipeline.engineOptions, signal }, async (engine) => {
+      const files: StagedFileSummary[] = [];
+      for (const table of chosen)
+        files.push(...(await listStagedFiles(table, { ...pipeline.mergeOf(table), engine, signal })));
+      return { files: pending ? files.filter(({ state }) => state !== 'merged') : files };
+    });
   },
-  render: () => '',
+
+  render({ files }) {
+    if (files.length === 0) return 'no files';
+    return textTable(files, [
+      { title: 'file', value: ({ file }) => file },
+      { title: 'kind', value: ({ kind }) => kind },
+      { title: 'rows', value: ({ rows }) => rows ?? undefined, right: true },
+      { title: 'size', value: ({ bytes }) => formatBytes(bytes), right: true },
+      { title: 'numbers', value: numbers, right: true },
+      { title: 'state', value: ({ state, version }) => (version === null ? state : `${state} in version ${version}`) },
+    ]);
+  },
 });
+
+/** `1:7-12`: run, then the numbers within it. */
+function numbers({ first, last, kind }: StagedFileSummary): string | undefined {
+  if (first === null || last === null) return undefined;
+  const within = (number: string) => String(Number(number.slice(4)));
+  const run = String(Number(first.slice(0, 4)));
+  return kind === 'load' ? `${run}:${within(last)}` : `${run}:${within(first)}-${within(last)}`;
+}

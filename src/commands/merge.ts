@@ -1,15 +1,31 @@
 /** Applies change files to lake tables: what is pending in a pipeline, or one loose file without any pipeline. */
 
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
-import { textTable } from '../cli/table.ts';
+import { count, textTable } from '../cli/table.ts';
+import { formatTableName, type TableName } from '../core/change.ts';
+import { needStagedFile } from '../core/change-file/find-file.ts';
 import type { ConfigOverride } from '../core/config.ts';
-import { CdcError, UsageError } from '../core/errors.ts';
+import { withEngine } from '../core/engine/engine.ts';
+import { UsageError } from '../core/errors.ts';
+import { mergeLooseFile } from '../core/merge/merge-loose-file.ts';
+import type { TableMergeReport } from '../core/merge/merge-table.ts';
+import {
+  chooseStagedTables,
+  countPending,
+  type MergeOutcome,
+  mergeArrivals,
+  mergePending,
+} from '../core/pipeline/merge-pending.ts';
+import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { openLocalStore } from '../core/store/local.ts';
 
 /** A file of nobody's pipeline, described by flags. */
 export interface LooseFileOptions {
   kind: 'loose';
   file: string;
-  table: { schema: string; table: string };
+  table: TableName;
   key: string[];
   /** As typed: `PersonId bigint, FullName varchar(50)`. */
   columns: string;
@@ -22,27 +38,38 @@ export interface PendingOptions {
   kind: 'pending';
   /** Up to and with this file; absent: everything. */
   file: string | undefined;
-  tables: { schema: string; table: string }[];
+  tables: TableName[];
   watch: boolean;
   overrides: ConfigOverride[];
 }
 
 export type MergeOptions = LooseFileOptions | PendingOptions;
 
+/** One table of the report; fields are a promise (`merge --json`). */
+interface MergedTable {
+  schema: string;
+  table: string;
+  files: number;
+  changes: number;
+  inserted: number;
+  updated: number;
+  deleted: number;
+  quarantined: number;
+  /** The lake table's version now; -1 where there is none yet. */
+  version: number;
+  seconds: number;
+  /** Why something that is there is not merged yet. */
+  waiting?: string;
+  error?: { code: string; message: string; hint?: string };
+}
+
 export interface MergeReport {
-  tables: {
-    schema: string;
-    table: string;
-    files: number;
-    changes: number;
-    inserted: number;
-    updated: number;
-    deleted: number;
-    quarantined: number;
-    version: number;
-    seconds: number;
-  }[];
+  tables: MergedTable[];
   engine: 'local';
+  /** The same bytes were applied before, so nothing was done. */
+  already?: true;
+  /** Nothing was done: `files` is what waits. */
+  dry_run?: true;
 }
 
 export const command = defineCommand({
@@ -106,22 +133,110 @@ export const command = defineCommand({
     return { kind: 'loose', file, table, key, columns, lake, again: input.has('again') };
   },
 
-  async run(_options: MergeOptions, _context: Context): Promise<MergeReport> {
-    throw new CdcError('command.not-built', 'merge: this command is not built yet');
+  async run(options: MergeOptions, context: Context): Promise<MergeReport> {
+    return options.kind === 'loose' ? mergeLoose(options, context) : mergePipeline(options, context);
   },
 
   render(report) {
-    if (report.tables.length === 0) return 'nothing is pending';
-    return textTable(report.tables, [
+    const merged = report.tables.filter(({ files, changes }) => files > 0 || changes > 0);
+    if (report.dry_run === true && merged.length > 0)
+      return merged.map((one) => `would merge ${count(one.files, 'file')} of ${formatTableName(one)}`).join('\n');
+    if (merged.length === 0)
+      return report.already === true
+        ? 'already merged: the same bytes were applied before (--again applies them)'
+        : 'already merged: nothing is pending';
+    return textTable(merged, [
       { title: 'table', value: ({ schema, table }) => `${schema}.${table}` },
-      { title: 'files', value: (table) => table.files, right: true },
-      { title: 'changes', value: (table) => table.changes, right: true },
-      { title: 'inserted', value: (table) => table.inserted, right: true },
-      { title: 'updated', value: (table) => table.updated, right: true },
-      { title: 'deleted', value: (table) => table.deleted, right: true },
-      { title: 'quarantined', value: (table) => table.quarantined, right: true },
-      { title: 'version', value: (table) => table.version, right: true },
-      { title: 'seconds', value: (table) => table.seconds.toFixed(2), right: true },
+      { title: 'files', value: ({ files }) => files, right: true },
+      { title: 'changes', value: ({ changes }) => changes, right: true },
+      { title: 'inserted', value: ({ inserted }) => inserted, right: true },
+      { title: 'updated', value: ({ updated }) => updated, right: true },
+      { title: 'deleted', value: ({ deleted }) => deleted, right: true },
+      { title: 'quarantined', value: ({ quarantined }) => quarantined, right: true },
+      { title: 'version', value: ({ version }) => version, right: true },
+      { title: 'seconds', value: ({ seconds }) => seconds.toFixed(2), right: true },
     ]);
   },
+
+  exitCode: (report) => (report.tables.some(({ error }) => error !== undefined) ? 1 : 0),
 });
+
+async function mergeLoose(options: LooseFileOptions, context: Context): Promise<MergeReport> {
+  const { flags, progress, signal, cwd } = context;
+  if (flags.dryRun) throw new UsageError('merge: --dry-run is for a pipeline, not for a loose file');
+  progress.update(`merging ${options.file}`);
+  const report = await withEngine({ tempDirectory: join(tmpdir(), 'cdc'), signal }, (engine) =>
+    mergeLooseFile({
+      ...options,
+      file: resolve(cwd, options.file),
+      lake: openLocalStore(resolve(cwd, options.lake)),
+      engine,
+      progress,
+      signal,
+    }),
+  );
+  return { tables: [tableOf(report)], engine: 'local', ...(report.already && { already: true }) };
+}
+
+async function mergePipeline(options: PendingOptions, context: Context): Promise<MergeReport> {
+  const { progress, signal, flags } = context;
+  const pipeline = openPipeline(await context.config(options.overrides), context.env.variables);
+  const file =
+    options.file === undefined ? undefined : await needStagedFile(pipeline.staging, context.cwd, options.file);
+  const tables = file === undefined ? await chooseStagedTables(pipeline.staging, options.tables) : [file.table];
+
+  if (options.watch)
+    await mergeArrivals({
+      pipeline,
+      tables: options.tables,
+      progress,
+      signal,
+      async onOutcome(outcome) {
+        const table = outcomeOf(outcome, progress);
+        await context.emit(table, 'error' in outcome ? '' : sentence(table));
+      },
+    });
+  if (flags.dryRun) {
+    if (file !== undefined) throw new UsageError('merge: --dry-run shows all that is pending', 'leave FILE out');
+    const pending = await countPending({ pipeline, tables, signal });
+    return {
+      tables: pending.map(({ table, files }) => ({ ...nothing, ...table, files })),
+      engine: 'local',
+      dry_run: true,
+    };
+  }
+
+  const outcomes = await mergePending({ pipeline, tables, upTo: file?.key, progress, signal });
+  const [only] = outcomes;
+  if (outcomes.length === 1 && only !== undefined && 'error' in only) throw only.error;
+  const merged = outcomes.map((outcome) => outcomeOf(outcome, progress));
+  const [first] = merged;
+  if (file !== undefined && first !== undefined && first.files > 1)
+    progress.done(`${count(first.files - 1, 'earlier pending file')} of ${formatTableName(file.table)} came first`);
+  return { tables: merged, engine: 'local' };
+}
+
+const nothing = { files: 0, changes: 0, inserted: 0, updated: 0, deleted: 0, quarantined: 0, version: -1, seconds: 0 };
+
+function tableOf(report: TableMergeReport): MergedTable {
+  const { bytesWritten: _, already: __, waits: ___, ...table } = report;
+  return table;
+}
+
+/** The table's line of the report; an error and a wait are also said, for the answer's columns have no room for them. */
+function outcomeOf(outcome: MergeOutcome, progress: Context['progress']): MergedTable {
+  if ('report' in outcome) {
+    const { waiting } = outcome.report;
+    if (waiting !== undefined) progress.warn(`waiting: ${waiting}`);
+    return tableOf(outcome.report);
+  }
+  const { code, message, hint } = outcome.error;
+  progress.warn(hint === undefined ? message : `${message}\n→ ${hint}`);
+  return { ...nothing, ...outcome.table, error: { code, message, ...(hint !== undefined && { hint }) } };
+}
+
+/** One line of `--watch`. */
+function sentence(table: MergedTable): string {
+  const { files, changes, version, seconds } = table;
+  return `${formatTableName(table)}: ${count(changes, 'change')} of ${count(files, 'file')} in version ${version} (${seconds.toFixed(2)} s)`;
+}

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Context, defineCommand } from '../cli/command.ts';
 import { count, textTable } from '../cli/table.ts';
-import { withSpillFolder } from '../core/engine/spill-folder.ts';
 import { formatBytes } from '../core/quantity.ts';
 import { describeLake, type LakeTableSummary, type QueryResult, queryLake } from '../core/query/query.ts';
 import { openLocalStore } from '../core/store/local.ts';
@@ -38,16 +37,14 @@ export const command = defineCommand({
 
   async run({ sql, lake }: QueryOptions, context: Context): Promise<QueryReport> {
     const place = await placeOf(lake, context);
-    return withSpillFolder(place.spill, async (tempDirectory) => {
-      const engine = {
-        lake: openLocalStore(place.lake),
-        memoryLimit: formatBytes(place.memoryBytes),
-        tempDirectory,
-        signal: context.signal,
-      };
-      if (sql === undefined) return { kind: 'tables', tables: await describeLake(engine) };
-      return { kind: 'rows', ...(await queryLake({ ...engine, sql })) };
-    });
+    const engine = {
+      lake: openLocalStore(place.lake),
+      memoryLimit: formatBytes(place.memoryBytes),
+      tempDirectory: place.spill,
+      signal: context.signal,
+    };
+    if (sql === undefined) return { kind: 'tables', tables: await describeLake(engine) };
+    return { kind: 'rows', ...(await queryLake({ ...engine, sql })) };
   },
 
   json(report) {

@@ -7,7 +7,7 @@ import type { TableName } from '../core/change.ts';
 import { findStagedFile, needStagedFile } from '../core/change-file/find-file.ts';
 import { showFile } from '../core/change-file/show.ts';
 import { CdcError } from '../core/errors.ts';
-import { readDefinitions } from '../core/merge/pending.ts';
+import { readDefinitions } from '../core/change-file/definitions.ts';
 import { openLocalStore } from '../core/store/local.ts';
 import type { Store } from '../core/store/store.ts';
 

@@ -1,15 +1,16 @@
 /** DuckDB: its settings, connections and results. No extension is loaded; what the npm binary holds is all we use. */
 
-import { mkdir } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
 import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type Json } from '@duckdb/node-api';
 import { CancelledError } from '../errors.ts';
 import { engineError } from './engine-error.ts';
 import { type SelectResult, select } from './select.ts';
+import { makeSpillFolder } from './spill-folder.ts';
 
 export type { DuckDBDataChunk as DataChunk, Json } from '@duckdb/node-api';
 
 export interface EngineOptions {
-  /** As DuckDB writes it: `768MB`. What does not fit is spilled to `tempDirectory`. */
+  /** As DuckDB writes it: `768MB`. What does not fit is spilled to a folder below `tempDirectory`. */
   memoryLimit?: string;
   threads?: number;
   tempDirectory: string;
@@ -40,14 +41,14 @@ export interface EngineConnection {
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const { memoryLimit = '768MB', threads, tempDirectory, signal } = options;
   if (signal?.aborted) throw new CancelledError();
+  const spillFolder = await makeSpillFolder(tempDirectory);
   const settings: Record<string, string> = {
     memory_limit: memoryLimit,
-    temp_directory: tempDirectory,
+    temp_directory: spillFolder,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
     ...(threads === undefined ? {} : { threads: String(threads) }),
   };
-  await mkdir(tempDirectory, { recursive: true });
   const instance = await DuckDBInstance.create(':memory:', settings);
   const open = new Set<DuckDBConnection>();
   const interrupt = () => {
@@ -102,6 +103,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       for (const connection of open) connection.closeSync();
       open.clear();
       instance.closeSync();
+      rmSync(spillFolder, { recursive: true, force: true });
     },
   };
 }

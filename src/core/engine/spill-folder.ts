@@ -1,15 +1,24 @@
-/** A folder for what does not fit in memory, of this process alone: two of DuckDB's in one folder would take each other's files. */
+/** A folder for what does not fit in memory, of one engine alone: two of DuckDB's in one folder would take each other's files. */
 
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nativeCodeOf } from '../errors.ts';
 
-/** Makes it below `base`, and removes it whatever happens. */
-export async function withSpillFolder<T>(base: string, work: (folder: string) => Promise<T>): Promise<T> {
+/** A new one below `base`; what killed processes left there is removed. */
+export async function makeSpillFolder(base: string): Promise<string> {
   await mkdir(base, { recursive: true });
-  const folder = await mkdtemp(join(base, 'spill-'));
+  for (const name of await readdir(base)) {
+    const pid = /^spill-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && isGone(Number(pid))) await rm(join(base, name), { recursive: true, force: true });
+  }
+  return mkdtemp(join(base, `spill-${process.pid}-`));
+}
+
+function isGone(pid: number): boolean {
   try {
-    return await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return nativeCodeOf(error) === 'ESRCH';
   }
 }

@@ -8,6 +8,7 @@ import { type Engine, withEngine } from '../engine/engine.ts';
 import { CancelledError, CdcError, throwIfCancelled } from '../errors.ts';
 import { mergeTable, type TableMergeReport } from '../merge/merge-table.ts';
 import type { KnownRanges } from '../merge/pending.ts';
+import { pendingState } from '../merge/table-state.ts';
 import { didYouMean } from '../nearest-word.ts';
 import type { Progress } from '../progress.ts';
 import type { Store } from '../store/store.ts';
@@ -28,9 +29,13 @@ export async function chooseStagedTables(staging: Store, wanted: readonly TableN
   const names = there.map(formatTableName);
   for (const name of wanted.map(formatTableName))
     if (!names.includes(name))
-      throw new CdcError('table.unknown', `looking for ${name}: staging holds nothing of it${didYouMean(name, names)}`, {
-        hint: names.length === 0 ? 'cdc replicate' : `its tables are ${names.join(', ')}`,
-      });
+      throw new CdcError(
+        'table.unknown',
+        `looking for ${name}: staging holds nothing of it${didYouMean(name, names)}`,
+        {
+          hint: names.length === 0 ? 'cdc replicate' : `its tables are ${names.join(', ')}`,
+        },
+      );
   return wanted.length === 0 ? there : [...wanted];
 }
 
@@ -56,6 +61,21 @@ export async function mergePending(options: MergePendingOptions): Promise<MergeO
       outcomes.push(await mergeOne({ ...options, engine, table }));
     }
     return outcomes;
+  });
+}
+
+/** How many files of each table are not merged. */
+export async function countPending(
+  options: Pick<MergePendingOptions, 'pipeline' | 'tables' | 'signal'>,
+): Promise<{ table: TableName; files: number }[]> {
+  const { pipeline, tables, signal } = options;
+  return withEngine({ ...pipeline.engineOptions, signal }, async (engine) => {
+    const counts: { table: TableName; files: number }[] = [];
+    for (const table of tables) {
+      const { pendingFiles } = await pendingState({ ...pipeline.mergeOf(table), engine, signal });
+      counts.push({ table, files: pendingFiles });
+    }
+    return counts;
   });
 }
 

@@ -71,18 +71,20 @@ export async function describeLake(options: QueryEngine): Promise<LakeTableSumma
 }
 
 function queryFailed(error: EngineFailure, tables: readonly string[]): CdcError {
-  const missing = /Table with name (\S+) does not exist/.exec(error.message)?.[1];
-  const near = missing === undefined ? '' : didYouMean(missing, tables.map(lastName));
+  const missing = /Table with name "?([^"\s]+)"? does not exist/.exec(error.message)?.[1];
   const hint =
-    missing === undefined
-      ? undefined
-      : tables.length === 0
-        ? 'the lake is empty: `cdc replicate` or `cdc merge` fills it'
-        : `the tables are ${tables.slice(0, 10).join(', ')}${tables.length > 10 ? ' …' : ''}`;
-  return new CdcError('query.failed', `running the query: ${error.message}${near}`, {
-    cause: error,
-    ...(hint !== undefined && { hint }),
-  });
+    tables.length === 0
+      ? 'the lake is empty: `cdc replicate` or `cdc merge` fills it'
+      : `its tables are ${tables.slice(0, 10).join(', ')}${tables.length > 10 ? ' …' : ''}`;
+  if (missing !== undefined) {
+    const near = didYouMean(missing, missing.includes('.') ? tables : tables.map(lastName));
+    return new CdcError('query.failed', `running the query: the lake has no table ${missing}${near}`, {
+      hint,
+      cause: error,
+    });
+  }
+  const message = error.message.replace(/^Failed to extract statements: /, '');
+  return new CdcError('query.failed', `running the query: ${message}`, { cause: error });
 }
 
 function lastName(name: string): string {

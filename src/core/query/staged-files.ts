@@ -1,0 +1,139 @@
+/** What lies in a pipeline's staging, file by file: kind, rows, numbers, and which version of the lake table took it. */
+
+import type { TableName } from '../change.ts';
+import { tableFolder } from '../change-file/layout.ts';
+import type { StoredLoadRecord } from '../change-file/load-record.ts';
+import { parseStagedName } from '../change-file/name.ts';
+import { type ChangeNumber, formatChangeNumber } from '../change-number.ts';
+import type { Engine } from '../engine/engine.ts';
+import { CdcError } from '../errors.ts';
+import { readPlan } from '../merge/ledger.ts';
+import type { RangedFile, Staged } from '../merge/pending.ts';
+import { readStaged } from '../merge/staged.ts';
+import { type TableState, tableState } from '../merge/table-state.ts';
+import type { Store } from '../store/store.ts';
+
+export interface StagedFileSummary {
+  schema: string;
+  table: string;
+  /** Its key in staging. */
+  file: string;
+  kind: 'load' | 'changes' | 'unknown';
+  rows: number | null;
+  bytes: number;
+  published: string;
+  /** Change numbers, 19 digits; of a load the number it stands at. */
+  first: string | null;
+  last: string | null;
+  /** Of a load: where in the binlog it was read. */
+  position: string | null;
+  /** `unpublished`: a load's file that no finished load lists. */
+  state: 'merged' | 'pending' | 'unpublished' | 'unknown';
+  /** The lake table's version that it was merged in; null where the ledger no longer says. */
+  version: number | null;
+}
+
+export interface ListFilesOptions {
+  staging: Store;
+  lake: Store;
+  appId: string;
+  engine: Engine;
+  signal?: AbortSignal | undefined;
+}
+
+/** By name: a load's files come before the changes of their table. */
+export async function listStagedFiles(table: TableName, options: ListFilesOptions): Promise<StagedFileSummary[]> {
+  const { staging } = options;
+  const objects = new Map((await staging.list(tableFolder(table))).map((object) => [object.key, object]));
+  const [staged, state] = await Promise.all([readStaged(staging, table), tableState({ ...options, table })]);
+  const versions = state === undefined ? new Map<string, number>() : await mergedVersions(options.lake, table, state);
+  const ranges = new Map(staged.files.map((file) => [file.key, file]));
+  const summaries: StagedFileSummary[] = [];
+  for (const { key, size, modified } of objects.values()) {
+    const kind = parseStagedName(key.slice(tableFolder(table).length))?.kind;
+    if (kind === undefined) continue;
+    const range = ranges.get(key);
+    const described =
+      kind === 'load'
+        ? describeLoad(key, staged, state)
+        : range === undefined
+          ? unknown
+          : describeChanges(range, staged, state);
+    summaries.push({
+      ...table,
+      file: key,
+      bytes: size,
+      published: modified.toISOString(),
+      ...described,
+      version: described.state === 'merged' ? (versions.get(key) ?? null) : null,
+    });
+  }
+  return summaries.sort((a, b) => rank(a) - rank(b));
+}
+
+type Described = Pick<StagedFileSummary, 'kind' | 'rows' | 'first' | 'last' | 'position' | 'state'>;
+
+/** Changes that nobody numbered: another writer's, which this version does not merge. */
+const unknown: Described = { kind: 'unknown', rows: null, first: null, last: null, position: null, state: 'unknown' };
+
+function describeLoad(key: string, staged: Staged, state: TableState | undefined): Described {
+  const record = staged.records.findLast(({ files }) => files.some((file) => file.key === key));
+  if (record === undefined) return { ...unknown, kind: 'load', state: 'unpublished' };
+  const number = formatChangeNumber(record.number);
+  return {
+    kind: 'load',
+    rows: record.files.find((file) => file.key === key)?.rows ?? null,
+    first: number,
+    last: number,
+    position: record.position,
+    state: isEpochMerged(record, state) ? 'merged' : 'pending',
+  };
+}
+
+function isEpochMerged(record: StoredLoadRecord, state: TableState | undefined): boolean {
+  const epoch = state?.epoch;
+  if (epoch == null) return false;
+  return record.number < epoch.number || (record.number === epoch.number && record.suffix <= epoch.suffix);
+}
+
+function describeChanges(file: RangedFile, staged: Staged, state: TableState | undefined): Described {
+  // A truncation takes a number and no row.
+  const truncated = staged.records.filter(
+    ({ kind, number }) => kind === 'truncate' && number > file.first && number < file.last,
+  ).length;
+  return {
+    kind: 'changes',
+    rows: Number(file.last - file.first) + 1 - truncated,
+    first: formatChangeNumber(file.first),
+    last: formatChangeNumber(file.last),
+    position: null,
+    state: isMerged(file.last, state) ? 'merged' : 'pending',
+  };
+}
+
+function isMerged(last: ChangeNumber, state: TableState | undefined): boolean {
+  return state !== undefined && last <= state.watermark;
+}
+
+/** In which version each file was merged, as far back as the plans go. */
+async function mergedVersions(lake: Store, table: TableName, state: TableState): Promise<Map<string, number>> {
+  const versions = new Map<string, number>();
+  for (let seq: number | null = state.seq; seq !== null; ) {
+    let plan: Awaited<ReturnType<typeof readPlan>>;
+    try {
+      plan = await readPlan(lake, table, seq);
+    } catch (error) {
+      // Old plans go with the log's old versions.
+      if (error instanceof CdcError && seq !== state.seq) return versions;
+      throw error;
+    }
+    // Only the commit right after the version it builds on makes a plan count.
+    for (const { key } of plan.inputs) if (!versions.has(key)) versions.set(key, (plan.version ?? -1) + 1);
+    seq = plan.previous;
+  }
+  return versions;
+}
+
+function rank(file: StagedFileSummary): number {
+  return file.kind === 'load' ? 0 : 1;
+}
