@@ -27,7 +27,7 @@ export interface Engine {
 }
 
 export interface EngineConnection {
-  /** Runs one or several statements; says how many rows changed. */
+  /** Runs one or several statements; says how many rows the last one, an INSERT, UPDATE or DELETE, changed. */
   run(sql: string): Promise<number>;
   /** The rows of a small result. Integers of 64 bits and more, decimals, dates and times are strings; binary is DuckDB's escaped text. */
   rows(sql: string): Promise<Record<string, Json>[]>;
