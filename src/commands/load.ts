@@ -1,13 +1,28 @@
 /** Runs a dump or any SQL on the source, streamed. */
 
+import { resolve } from 'node:path';
 import { type Context, defineCommand } from '../cli/command.ts';
-import { CdcError, UsageError } from '../core/errors.ts';
+import { count } from '../cli/table.ts';
+import { readFileBytes } from '../core/change-file/bytes.ts';
+import { UsageError } from '../core/errors.ts';
+import { openPipeline, type Pipeline } from '../core/pipeline/pipeline.ts';
+import { formatBytes } from '../core/quantity.ts';
+import { countStatements } from '../core/source/count-statements.ts';
+import { type RunSqlReport, runSql } from '../core/source/run-sql.ts';
 
 /** Where the SQL comes from. */
 export type LoadOptions = { kind: 'file'; file: string } | { kind: 'stdin' } | { kind: 'text'; sql: string };
 
+export type LoadReport = RunSqlReport & {
+  seconds: number;
+  /** Nothing was run: these are the statements there are. */
+  dry_run?: true;
+  /** The question was answered with no. */
+  declined?: true;
+};
+
 export const command = defineCommand({
-  arguments: { file: { help: 'a file of SQL, such as a dump; - is what is piped in' } },
+  arguments: { file: { help: 'a file of SQL, such as a dump, gz or not; - is what is piped in' } },
   options: { execute: { short: 'e', value: 'SQL', help: 'run this text instead of a file' } },
   changes: true,
   asks: true,
@@ -21,9 +36,10 @@ export const command = defineCommand({
   `,
   examples: [
     { line: 'cdc load sql/persons.sql', does: 'a dump' },
-    { line: 'zcat dump.sql.gz | cdc load -', does: 'what another program prints' },
+    { line: 'ssh db mysqldump shop | cdc load -', does: 'what another program prints' },
     { line: 'cdc load -e "DELETE FROM shop.orders WHERE id = 7"', does: 'one statement' },
   ],
+
   parse(input): LoadOptions {
     const file = input.argument('file');
     const sql = input.text('execute');
@@ -32,8 +48,42 @@ export const command = defineCommand({
     if (sql !== undefined) return { kind: 'text', sql };
     return file === '-' ? { kind: 'stdin' } : { kind: 'file', file: file ?? '' };
   },
-  async run(_options: LoadOptions, _context: Context): Promise<never> {
-    throw new CdcError('command.not-built', 'load: this command is not built yet');
+
+  async run(options: LoadOptions, context: Context): Promise<LoadReport> {
+    const { signal, progress, flags } = context;
+    const started = performance.now();
+    const pipeline = openPipeline(await context.config(), context.env.variables);
+    const seconds = () => Math.round(performance.now() - started) / 1000;
+    if (flags.dryRun)
+      return { ...(await countStatements(readInput(options, context))), seconds: seconds(), dry_run: true };
+    if (!(await mayWrite(pipeline, options, context))) return { statements: 0, bytes: 0, seconds: 0, declined: true };
+    const address = await pipeline.address('admin');
+    const report = await runSql({ address, input: readInput(options, context), signal, progress });
+    return { ...report, seconds: seconds() };
   },
-  render: () => '',
+
+  render({ statements, bytes, seconds, dry_run, declined }) {
+    if (declined === true) return 'nothing was run';
+    const what = `${count(statements, 'statement')} (${formatBytes(bytes)})`;
+    return dry_run === true ? `would run ${what}` : `ran ${what} in ${seconds.toFixed(2)} s`;
+  },
+
+  exitCode: ({ declined }) => (declined === true ? 1 : 0),
 });
+
+/** On a server that the tool did not make it is a guest, and asks. */
+async function mayWrite(pipeline: Pipeline, options: LoadOptions, context: Context): Promise<boolean> {
+  const { source } = pipeline.config;
+  if (source.kind === 'private') return true;
+  const what = options.kind === 'file' ? options.file : options.kind === 'stdin' ? 'what is piped in' : options.sql;
+  return context.confirm(`Run ${what} on ${source.host}:${source.port} as ${source.user}?`);
+}
+
+function readInput(options: LoadOptions, context: Context): AsyncIterable<Uint8Array> {
+  if (options.kind === 'file') return readFileBytes(resolve(context.cwd, options.file));
+  return options.kind === 'stdin' ? piecesOf(context.stdin()) : piecesOf([options.sql]);
+}
+
+async function* piecesOf(pieces: AsyncIterable<string | Buffer> | Iterable<string>): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) yield typeof piece === 'string' ? Buffer.from(piece) : piece;
+}

@@ -22,8 +22,10 @@ export interface FoundTable extends TableName {
 /** Names of all tables that have a Delta log, in order. */
 export async function listLakeTables(lake: Store): Promise<TableName[]> {
   const found: TableName[] = [];
-  for (const schemaFolder of await lake.listFolders(''))
-    for (const folder of await lake.listFolders(`${schemaFolder}/`)) {
+  // No name of a schema or table begins with a dot in a folder's name: such folders are other programs'.
+  const foldersIn = async (prefix: string) => (await lake.listFolders(prefix)).filter((name) => !name.startsWith('.'));
+  for (const schemaFolder of await foldersIn(''))
+    for (const folder of await foldersIn(`${schemaFolder}/`)) {
       const name = { schema: nameOfFolder(schemaFolder), table: nameOfFolder(folder) };
       if ((await lake.listFolders(tableFolder(name))).includes('_delta_log')) found.push(name);
     }
