@@ -1,8 +1,7 @@
 /** Reads a QUERY event: the statement, where it ran, and how its text is to be read. */
 
-import { charsetOfCollation } from './charset.ts';
+import { decodeStatement } from './charset.ts';
 import { HEADER_BYTES } from './event-type.ts';
-import { decodeLatin1 } from './latin1.ts';
 
 export interface Query {
   schema: string;
@@ -28,7 +27,7 @@ export function readQuery(bytes: Buffer, start: number, end: number, isLoad: boo
   return {
     schema: bytes.toString('utf8', schemaStart, schemaStart + schemaLength),
     // A client of another character set wrote its statement in that; names outside ASCII would come out wrong as UTF-8.
-    sql: charsetOfCollation(collation) === 'latin1' ? decodeLatin1(text) : text.toString('utf8'),
+    sql: decodeStatement(text, collation),
     sqlMode,
   };
 }
