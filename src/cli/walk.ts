@@ -44,12 +44,19 @@ export function walkIn(options: {
         child.once('exit', resolve);
       });
       if (signal.aborted) throw new CancelledError();
-      if (code !== 0) throw new CdcError('demo.failed', `the walk ended at \`cdc ${words.join(' ')}\` (exit ${code})`, { hint: `cd ${folder} && cdc logs` });
+      if (code !== 0)
+        throw new CdcError('demo.failed', `the walk ended at \`cdc ${words.join(' ')}\` (exit ${code})`, {
+          hint: `cd ${folder} && cdc logs`,
+        });
     },
   };
 }
 
 /** As a shell would need it. */
 function quoteWord(word: string): string {
-  return /^[\w./:=@+-]+$/.test(word) ? word : word.includes("'") ? `"${word.replace(/["\\$`]/g, '\\$&')}"` : `'${word}'`;
+  return /^[\w./:=@+-]+$/.test(word)
+    ? word
+    : word.includes("'")
+      ? `"${word.replace(/["\\$`]/g, '\\$&')}"`
+      : `'${word}'`;
 }

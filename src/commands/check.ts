@@ -2,9 +2,9 @@
 
 import { defineCommand } from '../cli/command.ts';
 import { renderFindings } from '../cli/findings.ts';
+import { checkStores } from '../core/pipeline/check-stores.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 import { checkPipeline } from '../core/pipeline/source-tables.ts';
-import { checkStores } from '../core/pipeline/check-stores.ts';
 import type { Finding } from '../core/source/finding.ts';
 
 export interface CheckOptions {
@@ -30,7 +30,10 @@ export const command = defineCommand({
   async run(options: CheckOptions, context): Promise<CheckReport> {
     const pipeline = openPipeline(await context.config(), context.env.variables);
     const { signal } = context;
-    const findings = [...(await checkStores(pipeline)), ...(await checkPipeline({ pipeline, only: options.tables, signal }))];
+    const findings = [
+      ...(await checkStores(pipeline)),
+      ...(await checkPipeline({ pipeline, only: options.tables, signal })),
+    ];
     return { findings, ok: findings.every((finding) => finding.level !== 'error') };
   },
   exitCode: (report) => (report.ok ? 0 : 3),

@@ -32,12 +32,22 @@ export const command = defineCommand({
   async run(options: DestroyOptions, context): Promise<DestroyReport> {
     const { progress, signal } = context;
     const pipeline = openPipeline(await context.config(), context.env.variables);
-    const removals = await planRemoval({ pipeline, deleteLake: options.deleteLake, lakeHolds: await describeLake(pipeline), progress, signal });
+    const removals = await planRemoval({
+      pipeline,
+      deleteLake: options.deleteLake,
+      lakeHolds: await describeLake(pipeline),
+      progress,
+      signal,
+    });
     const remaining = removals.filter((removal) => removal.remove === undefined);
     const going = removals.filter((removal) => removal.remove !== undefined);
     const report = { config: pipeline.config.file, remaining: remaining.map(factsOf), removed: going.map(factsOf) };
     if (going.length === 0 || context.flags.dryRun) return { ...report, done: false };
-    const question = ['This removes:', ...going.map((removal) => `  ${describe(removal)}`), ...(remaining.length > 0 ? ['It leaves:', ...remaining.map((removal) => `  ${describe(removal)}`)] : [])];
+    const question = [
+      'This removes:',
+      ...going.map((removal) => `  ${describe(removal)}`),
+      ...(remaining.length > 0 ? ['It leaves:', ...remaining.map((removal) => `  ${describe(removal)}`)] : []),
+    ];
     if (!(await context.confirm(question.join('\n')))) throw new CancelledError('nothing was removed');
     await stopWorker(pipeline.config.stateFolder, signal);
     for (const removal of going) {
@@ -50,7 +60,11 @@ export const command = defineCommand({
   render(report) {
     if (report.removed.length === 0 && report.remaining.length === 0) return 'already destroyed';
     const lines = report.removed.map((removal) => `${report.done ? 'removed' : 'would remove'} ${removal.resource}`);
-    return [...lines, ...report.remaining.map((removal) => `left ${removal.resource}: ${removal.stays}`), `left ${report.config}: it is yours`].join('\n');
+    return [
+      ...lines,
+      ...report.remaining.map((removal) => `left ${removal.resource}: ${removal.stays}`),
+      `left ${report.config}: it is yours`,
+    ].join('\n');
   },
 });
 

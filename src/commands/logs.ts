@@ -36,16 +36,16 @@ export const command = defineCommand({
     const text = await readFrom(path, 0);
     if (text === undefined) context.progress.warn(`no worker has run here yet: there is no ${path}`);
     const lines = (text ?? '').split('\n').slice(0, -1);
-    for (const line of lines.slice(-options.lines)) print(context, line);
+    for (const line of lines.slice(-options.lines)) await print(context, line);
     if (options.follow) await follow(path, Buffer.byteLength(text ?? ''), context);
   },
   render: () => '',
   json: () => undefined,
 });
 
-function print(context: Context, line: string): void {
+async function print(context: Context, line: string): Promise<void> {
   const [, time, text] = /^(?:cdc: )?(?:warning: )?(\d{4}-\d\d-\d\dT[\d:.]+Z) (.*)$/.exec(line) ?? [];
-  context.emit({ time: time ?? null, text: text ?? line }, line);
+  await context.emit({ time: time ?? null, text: text ?? line }, line);
 }
 
 async function follow(path: string, from: number, context: Context): Promise<void> {
@@ -57,7 +57,7 @@ async function follow(path: string, from: number, context: Context): Promise<voi
       offset += Buffer.byteLength(more);
       const lines = (rest + more).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) print(context, line);
+      for (const line of lines) await print(context, line);
     }
     await sleep(200, undefined, { signal: context.signal }).catch(() => undefined);
   }

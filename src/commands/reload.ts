@@ -2,8 +2,8 @@
 
 import { defineCommand } from '../cli/command.ts';
 import { workerCommand } from '../cli/worker-command.ts';
-import { CAPTURE_LEASE } from '../core/change-file/layout.ts';
 import { CheckpointWriter, readCheckpoint } from '../core/capture/checkpoint.ts';
+import { CAPTURE_LEASE } from '../core/change-file/layout.ts';
 import { CancelledError, CdcError } from '../core/errors.ts';
 import { startServer } from '../core/pipeline/local-resources.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
@@ -38,13 +38,25 @@ export const command = defineCommand({
     const pipeline = openPipeline(await context.config(), env.variables);
     const { staging, config } = pipeline;
     const checkpoint = await readCheckpoint(staging);
-    const followed = Object.keys(checkpoint?.tables ?? {}).map((key) => ({ schema: key.slice(0, key.indexOf('.')), table: key.slice(key.indexOf('.') + 1) }));
+    const followed = Object.keys(checkpoint?.tables ?? {}).map((key) => ({
+      schema: key.slice(0, key.indexOf('.')),
+      table: key.slice(key.indexOf('.') + 1),
+    }));
     const tables = followed.filter((name) => options.tables.some((pattern) => matchesPattern(pattern, name)));
     const names = tables.map((name) => `${name.schema}.${name.table}`);
     if (checkpoint === undefined || tables.length === 0)
-      throw new CdcError('table.not-followed', `reloading ${options.tables.join(', ')}: no table of that name is followed`, { hint: 'cdc status   # lists those that are' });
+      throw new CdcError(
+        'table.not-followed',
+        `reloading ${options.tables.join(', ')}: no table of that name is followed`,
+        { hint: 'cdc status   # lists those that are' },
+      );
     if (context.flags.dryRun) return { tables: names, worker: undefined };
-    if (!(await context.confirm(`This copies ${names.join(', ')} anew and replaces the lake table${tables.length === 1 ? '' : 's'} by the copy.`))) throw new CancelledError('nothing was reloaded');
+    if (
+      !(await context.confirm(
+        `This copies ${names.join(', ')} anew and replaces the lake table${tables.length === 1 ? '' : 's'} by the copy.`,
+      ))
+    )
+      throw new CancelledError('nothing was reloaded');
     // The tables are taken out of the checkpoint while nobody captures; the worker finds them not loaded, and loads them.
     await stopWorker(config.stateFolder, signal);
     await refuseSecondWorker(pipeline);
@@ -55,7 +67,15 @@ export const command = defineCommand({
     await startServer({ pipeline, server: env, progress, signal });
     const { merge } = checkpoint;
     const command = workerCommand(config.file, merge ? [] : ['--no-merge']);
-    const worker = await replicateInBackground({ pipeline, request: { fullLoad: true, ongoing: true, merge }, command, env: env.variables, wait: true, progress, signal });
+    const worker = await replicateInBackground({
+      pipeline,
+      request: { fullLoad: true, ongoing: true, merge },
+      command,
+      env: env.variables,
+      wait: true,
+      progress,
+      signal,
+    });
     return { tables: names, worker };
   },
   render: ({ tables, worker }) => `${worker === undefined ? 'would reload' : 'reloaded'} ${tables.join(', ')}`,

@@ -4,10 +4,10 @@ import { access } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
 import type { TableName } from '../core/change.ts';
+import { readDefinitions } from '../core/change-file/definitions.ts';
 import { findStagedFile, needStagedFile } from '../core/change-file/find-file.ts';
 import { showFile } from '../core/change-file/show.ts';
 import { CdcError } from '../core/errors.ts';
-import { readDefinitions } from '../core/change-file/definitions.ts';
 import { openLocalStore } from '../core/store/local.ts';
 import type { Store } from '../core/store/store.ts';
 

@@ -38,7 +38,11 @@ export const command = defineCommand({
       `source   ${slots.source}${server === 'not ours' ? '' : `, ${server}`}`,
       `store    ${slots.store}`,
     ];
-    if (worker.error !== undefined) lines.push(`error    ${worker.error.message}`, ...(worker.error.hint === undefined ? [] : [`         → ${worker.error.hint}`]));
+    if (worker.error !== undefined)
+      lines.push(
+        `error    ${worker.error.message}`,
+        ...(worker.error.hint === undefined ? [] : [`         → ${worker.error.hint}`]),
+      );
     if (tables.length === 0) return [...lines, '', 'no table is followed yet'].join('\n');
     const table = textTable(tables, [
       { title: 'table', value: (row) => `${row.schema}.${row.table}` },
@@ -49,8 +53,18 @@ export const command = defineCommand({
       { title: 'rows', value: (row) => row.rows?.toLocaleString('en-US'), right: true },
       { title: 'version', value: (row) => row.version ?? undefined, right: true },
     ]);
-    const errors = tables.flatMap((row) => (row.error === null ? [] : ['', `${row.schema}.${row.table}: ${row.error.message}`, ...(row.error.hint === undefined ? [] : [`  → ${row.error.hint}`])]));
-    const quarantined = tables.filter((row) => row.quarantined > 0).map((row) => `${row.schema}.${row.table}: ${row.quarantined} rows in quarantine`);
+    const errors = tables.flatMap((row) =>
+      row.error === null
+        ? []
+        : [
+            '',
+            `${row.schema}.${row.table}: ${row.error.message}`,
+            ...(row.error.hint === undefined ? [] : [`  → ${row.error.hint}`]),
+          ],
+    );
+    const quarantined = tables
+      .filter((row) => row.quarantined > 0)
+      .map((row) => `${row.schema}.${row.table}: ${row.quarantined} rows in quarantine`);
     return [...lines, '', table, ...errors, ...quarantined].join('\n');
   },
 });

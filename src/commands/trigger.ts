@@ -36,10 +36,21 @@ export const command = defineCommand({
     const inside = relative(staging.location, path);
     const key = !inside.startsWith('..') && (await staging.stat(inside)) !== undefined ? inside : options.file;
     const [schema, table] = key.split('/');
-    if (schema === undefined || table === undefined || schema.startsWith('_') || key.startsWith('/') || key.includes('..') || (await staging.stat(key)) === undefined)
-      throw new CdcError('file.not-found', `triggering ${options.file}: there is no such file in ${staging.location}`, { hint: 'cdc files   # lists them' });
+    if (
+      schema === undefined ||
+      table === undefined ||
+      schema.startsWith('_') ||
+      key.startsWith('/') ||
+      key.includes('..') ||
+      (await staging.stat(key)) === undefined
+    )
+      throw new CdcError('file.not-found', `triggering ${options.file}: there is no such file in ${staging.location}`, {
+        hint: 'cdc files   # lists them',
+      });
     const name = { schema: nameOfFolder(schema), table: nameOfFolder(table) };
-    const result = await withEngine({ ...pipeline.engineOptions, signal }, (engine) => mergeTable({ ...pipeline.mergeOf(name), engine, upTo: key, signal, progress }));
+    const result = await withEngine({ ...pipeline.engineOptions, signal }, (engine) =>
+      mergeTable({ ...pipeline.mergeOf(name), engine, upTo: key, signal, progress }),
+    );
     return { store: staging.location, key, file: basename(key), result };
   },
   json: ({ store, key, file, result }) => ({ store, key, file, result: { ...result, bytesWritten: undefined } }),

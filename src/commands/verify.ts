@@ -35,13 +35,23 @@ export const command = defineCommand({
     const { signal, progress } = context;
     const pipeline = openPipeline(await context.config(), context.env.variables);
     const checkpoint = await readCheckpoint(pipeline.staging);
-    const followed = Object.keys(checkpoint?.tables ?? {}).filter((name) => options.tables.length === 0 || options.tables.includes(name));
+    const followed = Object.keys(checkpoint?.tables ?? {}).filter(
+      (name) => options.tables.length === 0 || options.tables.includes(name),
+    );
     const unknown = options.tables.find((name) => !followed.includes(name));
     if (unknown !== undefined || followed.length === 0)
-      throw new CdcError('table.not-followed', `comparing ${unknown ?? 'the lake'} with the source: ${unknown === undefined ? 'no table is followed yet' : 'it is not followed'}`, { hint: 'cdc replicate' });
+      throw new CdcError(
+        'table.not-followed',
+        `comparing ${unknown ?? 'the lake'} with the source: ${unknown === undefined ? 'no table is followed yet' : 'it is not followed'}`,
+        { hint: 'cdc replicate' },
+      );
     const tables = followed.map((name) => parseTableName(name, '--table'));
-    const [mirrors, histories] = [tables.filter((name) => pipeline.mergeOf(name).mode !== 'append'), tables.filter((name) => pipeline.mergeOf(name).mode === 'append')];
-    for (const name of histories) progress.warn(`${formatTableName(name)} keeps a history (mode: append): there is nothing to compare it with`);
+    const [mirrors, histories] = [
+      tables.filter((name) => pipeline.mergeOf(name).mode !== 'append'),
+      tables.filter((name) => pipeline.mergeOf(name).mode === 'append'),
+    ];
+    for (const name of histories)
+      progress.warn(`${formatTableName(name)} keeps a history (mode: append): there is nothing to compare it with`);
     const address = await pipeline.address();
     const verdicts = await withEngine({ ...pipeline.engineOptions, signal }, (engine) =>
       verifyTables({
@@ -60,7 +70,8 @@ export const command = defineCommand({
   },
   exitCode: (report) => (report.equal ? 0 : 3),
   render: (report) => report.tables.map(renderVerdict).join('\n'),
-  next: (report) => report.tables.filter((verdict) => !isEqual(verdict)).map((verdict) => `cdc reload ${formatTableName(verdict)}`),
+  next: (report) =>
+    report.tables.filter((verdict) => !isEqual(verdict)).map((verdict) => `cdc reload ${formatTableName(verdict)}`),
 });
 
 interface VerifyReport {

@@ -65,11 +65,17 @@ export async function capture(options: CaptureOptions): Promise<Checkpoint> {
       session.discard();
       // Idle for so long that the file of the last event is gone: nothing happened since, so the position itself still stands.
       const { lastEvent, position } = checkpoint;
-      if (error instanceof CdcError && error.code === 'position.purged' && lastEvent !== undefined && lastEvent.file !== position.file) {
+      if (
+        error instanceof CdcError &&
+        error.code === 'position.purged' &&
+        lastEvent !== undefined &&
+        lastEvent.file !== position.file
+      ) {
         checkpoint = { ...checkpoint, lastEvent: undefined };
         continue;
       }
-      if (!(error instanceof CdcError) || !(error.code === 'source.lost' || error.code === 'source.unreachable')) throw error;
+      if (!(error instanceof CdcError) || !(error.code === 'source.lost' || error.code === 'source.unreachable'))
+        throw error;
       options.onDisconnected(error);
       options.progress.warn(`${messageOf(error)}; trying again`);
       await sleep(retryMs, undefined, { signal: options.signal }).catch(() => undefined);

@@ -60,15 +60,20 @@ export interface Checkpoint {
   writtenAt: string;
 }
 
-const position = z.object({ file: z.string(), offset: z.number().int(), gtid: z.string().optional() }).transform(
-  ({ gtid, ...rest }): BinlogPosition => (gtid === undefined ? rest : { ...rest, gtid }),
-);
+const position = z
+  .object({ file: z.string(), offset: z.number().int(), gtid: z.string().optional() })
+  .transform(({ gtid, ...rest }): BinlogPosition => (gtid === undefined ? rest : { ...rest, gtid }));
 const stopReason = z.object({ code: z.string(), message: z.string(), hint: z.string() });
 const checkpointFile = z.object({
   format: z.literal(1),
   position,
   lastEvent: z.object({ file: z.string(), offset: z.number(), timestamp: z.number(), checksum: z.number() }).optional(),
-  server: z.object({ flavor: z.enum(['mariadb', 'mysql']), version: z.string(), serverId: z.number(), uuid: z.string().optional() }),
+  server: z.object({
+    flavor: z.enum(['mariadb', 'mysql']),
+    version: z.string(),
+    serverId: z.number(),
+    uuid: z.string().optional(),
+  }),
   lease: z.number(),
   merge: z.boolean(),
   broken: stopReason.optional(),
@@ -97,10 +102,14 @@ function parseCheckpoint(body: Buffer, staging: Store): Checkpoint {
   try {
     return checkpointFile.parse(JSON.parse(body.toString()));
   } catch (cause) {
-    throw new CdcError('checkpoint.corrupt', `reading ${staging.location}/${CHECKPOINT_KEY}: it is not a checkpoint of this version`, {
-      cause,
-      hint: 'remove the file and run `cdc replicate`: the tables are loaded again',
-    });
+    throw new CdcError(
+      'checkpoint.corrupt',
+      `reading ${staging.location}/${CHECKPOINT_KEY}: it is not a checkpoint of this version`,
+      {
+        cause,
+        hint: 'remove the file and run `cdc replicate`: the tables are loaded again',
+      },
+    );
   }
 }
 
@@ -123,17 +132,27 @@ export class CheckpointWriter {
       const tag = await staging.tagOf(CHECKPOINT_KEY);
       const body = tag === undefined ? undefined : await staging.getIfPresent(CHECKPOINT_KEY);
       if ((await staging.tagOf(CHECKPOINT_KEY)) !== tag) continue;
-      return { writer: new CheckpointWriter(staging, tag), current: body === undefined ? undefined : parseCheckpoint(body, staging) };
+      return {
+        writer: new CheckpointWriter(staging, tag),
+        current: body === undefined ? undefined : parseCheckpoint(body, staging),
+      };
     }
   }
 
   async write(checkpoint: Checkpoint): Promise<void> {
     const body = `${JSON.stringify(checkpoint, null, 1)}\n`;
-    const written = this.#tag === undefined ? await this.#staging.putIfAbsent(CHECKPOINT_KEY, body) : await this.#staging.putIfMatch(CHECKPOINT_KEY, body, this.#tag);
+    const written =
+      this.#tag === undefined
+        ? await this.#staging.putIfAbsent(CHECKPOINT_KEY, body)
+        : await this.#staging.putIfMatch(CHECKPOINT_KEY, body, this.#tag);
     if (!written)
-      throw new CdcError('checkpoint.replaced', `writing ${this.#staging.location}/${CHECKPOINT_KEY}: another worker has written it`, {
-        hint: '`cdc status` names the worker that runs',
-      });
+      throw new CdcError(
+        'checkpoint.replaced',
+        `writing ${this.#staging.location}/${CHECKPOINT_KEY}: another worker has written it`,
+        {
+          hint: '`cdc status` names the worker that runs',
+        },
+      );
     this.#tag = await this.#staging.tagOf(CHECKPOINT_KEY);
   }
 }

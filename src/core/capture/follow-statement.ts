@@ -88,7 +88,8 @@ function effectOn(
     case 'data-change':
       return stop('statement.data-change', `it was changed by a statement instead of rows: ${shorten(event.sql)}`);
     case 'truncate':
-      if (rules.truncate === 'stop') return stop('table.truncated', 'the table was truncated on the source, and `capture.truncate` is stop');
+      if (rules.truncate === 'stop')
+        return stop('table.truncated', 'the table was truncated on the source, and `capture.truncate` is stop');
       return { kind: 'publish', table, publish: (staging, at) => publishTruncate(table, staging, at) };
     case 'alter-table': {
       const result = applyDdl(table.definition, statement);

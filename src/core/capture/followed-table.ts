@@ -41,9 +41,13 @@ export class FollowedTable {
     const key = definitionKey(name, changeNumber(saved.run, saved.definitionNumber));
     const body = await staging.getIfPresent(key);
     if (body === undefined)
-      throw new CdcError('definition.missing', `following ${formatTableName(name)}: ${staging.location}/${key} is gone`, {
-        hint: `cdc reload ${formatTableName(name)}`,
-      });
+      throw new CdcError(
+        'definition.missing',
+        `following ${formatTableName(name)}: ${staging.location}/${key} is gone`,
+        {
+          hint: `cdc reload ${formatTableName(name)}`,
+        },
+      );
     return new FollowedTable(name, saved, definitionFromJson.parse(JSON.parse(body.toString())));
   }
 
@@ -87,6 +91,12 @@ export class FollowedTable {
 
   /** The entry for the next checkpoint; only true when no file is open. */
   checkpoint(): TableCheckpoint {
-    return { ...this.saved, number: this.number, definitionNumber: this.definitionNumber, lastFile: this.lastFile, stopped: this.stopped };
+    return {
+      ...this.saved,
+      number: this.number,
+      definitionNumber: this.definitionNumber,
+      lastFile: this.lastFile,
+      stopped: this.stopped,
+    };
   }
 }

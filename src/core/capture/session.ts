@@ -88,9 +88,16 @@ export class CaptureSession {
     const tables = new Map<string, FollowedTable>();
     for (const [key, saved] of Object.entries(options.checkpoint.tables)) {
       const dot = key.indexOf('.');
-      tables.set(key, await FollowedTable.open(options.staging, { schema: key.slice(0, dot), table: key.slice(dot + 1) }, saved));
+      tables.set(
+        key,
+        await FollowedTable.open(options.staging, { schema: key.slice(0, dot), table: key.slice(dot + 1) }, saved),
+      );
     }
-    return new CaptureSession(options, tables, await options.staging.scratchPath(`capture-${options.lease.generation}`));
+    return new CaptureSession(
+      options,
+      tables,
+      await options.staging.scratchPath(`capture-${options.lease.generation}`),
+    );
   }
 
   /** Where to open the binlog: at the last event of the checkpoint, which is compared first. */
@@ -124,9 +131,13 @@ export class CaptureSession {
       case 'unsupported':
         return this.#unsupported(event);
       case 'incident':
-        throw new CdcError('capture.incident', `the source reports an incident at ${this.#position.file}: ${event.message}; changes may be missing from the binlog`, {
-          hint: 'cdc reload, for every table, once the source is sound',
-        });
+        throw new CdcError(
+          'capture.incident',
+          `the source reports an incident at ${this.#position.file}: ${event.message}; changes may be missing from the binlog`,
+          {
+            hint: 'cdc reload, for every table, once the source is sound',
+          },
+        );
       case 'heartbeat':
         return this.#heartbeat(event.position);
       case 'rotate':
@@ -151,10 +162,20 @@ export class CaptureSession {
   #verify(event: Exclude<BinlogEvent, { kind: 'rotate' | 'heartbeat' }>): void {
     const expected = this.#checkpoint.lastEvent;
     const mark = event.kind === 'commit' || event.kind === 'statement' ? event.mark : undefined;
-    if (expected === undefined || mark === undefined || mark.offset !== expected.offset || mark.timestamp !== expected.timestamp || mark.checksum !== expected.checksum)
-      throw new CdcError('position.other-history', `resuming at ${expected?.file}:${expected?.offset}: the binlog there is not the one that was captured; the source was restored or replaced`, {
-        hint: 'cdc replicate   # loads the tables again',
-      });
+    if (
+      expected === undefined ||
+      mark === undefined ||
+      mark.offset !== expected.offset ||
+      mark.timestamp !== expected.timestamp ||
+      mark.checksum !== expected.checksum
+    )
+      throw new CdcError(
+        'position.other-history',
+        `resuming at ${expected?.file}:${expected?.offset}: the binlog there is not the one that was captured; the source was restored or replaced`,
+        {
+          hint: 'cdc replicate   # loads the tables again',
+        },
+      );
     this.#verifying = false;
   }
 
@@ -172,7 +193,11 @@ export class CaptureSession {
     } catch (error) {
       if (error instanceof CdcError && /^(row|table|type)\./.test(error.code)) {
         table.discardFile();
-        this.#stop(table, { code: error.code, message: error.message, hint: `cdc reload ${formatTableName(table.name)}` });
+        this.#stop(table, {
+          code: error.code,
+          message: error.message,
+          hint: `cdc reload ${formatTableName(table.name)}`,
+        });
         return;
       }
       throw error;
@@ -223,10 +248,14 @@ export class CaptureSession {
 
   #statement(event: Extract<BinlogEvent, { kind: 'statement' }>): void | Promise<void> {
     if (!event.inTransaction) this.#start = event.start;
-    const effects = applyStatement(event, [...this.#tables.values()].filter((table) => table.stopped === undefined && !this.#isLoaded(table)), {
-      ...this.#options,
-      server: this.#checkpoint.server,
-    });
+    const effects = applyStatement(
+      event,
+      [...this.#tables.values()].filter((table) => table.stopped === undefined && !this.#isLoaded(table)),
+      {
+        ...this.#options,
+        server: this.#checkpoint.server,
+      },
+    );
     if (event.inTransaction) {
       for (const effect of effects) if (effect.kind === 'stop') this.#stopNow(effect.table, effect.reason);
       return;
@@ -263,9 +292,13 @@ export class CaptureSession {
       });
       return;
     }
-    throw new CdcError('event.unsupported', `the binlog after ${this.#position.file}:${this.#position.offset} holds ${event.what}, which this version does not follow`, {
-      hint: 'turn it off on the source (`cdc check` names the setting), then `cdc reload` every table',
-    });
+    throw new CdcError(
+      'event.unsupported',
+      `the binlog after ${this.#position.file}:${this.#position.offset} holds ${event.what}, which this version does not follow`,
+      {
+        hint: 'turn it off on the source (`cdc check` names the setting), then `cdc reload` every table',
+      },
+    );
   }
 
   #stopNow(table: FollowedTable, reason: StopReason): void {
@@ -317,11 +350,27 @@ export class CaptureSession {
       do key = tableFolder(table.name) + table.nextFileName(new Date());
       while (!(await file.publish(staging, key, () => reach('capture.synced'))));
       reach('capture.published');
-      published.push({ table, file: { key, size: file.size, first: changeNumber(table.run, table.fileFirst), last: table.last, changes: table.number - table.fileFirst + 1 } });
+      published.push({
+        table,
+        file: {
+          key,
+          size: file.size,
+          first: changeNumber(table.run, table.fileFirst),
+          last: table.last,
+          changes: table.number - table.fileFirst + 1,
+        },
+      });
     }
     // Durable before the checkpoint moves: every file above. After it the binlog up to here may be forgotten.
     const tables = Object.fromEntries([...this.#tables].map(([key, table]) => [key, table.checkpoint()]));
-    const checkpoint: Checkpoint = { ...this.#checkpoint, position: this.#position, lastEvent: this.#lastEvent, lease: lease.generation, tables, writtenAt: new Date().toISOString() };
+    const checkpoint: Checkpoint = {
+      ...this.#checkpoint,
+      position: this.#position,
+      lastEvent: this.#lastEvent,
+      lease: lease.generation,
+      tables,
+      writtenAt: new Date().toISOString(),
+    };
     await writer.write(checkpoint);
     reach('capture.checkpointed');
     this.#checkpoint = checkpoint;

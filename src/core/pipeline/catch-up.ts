@@ -16,7 +16,14 @@ import { findWorker } from './worker-process.ts';
 /** A worker that does not come this far in this time is stuck, and the comparison says what is missing. */
 const PATIENCE_MS = 60_000;
 
-export async function catchUp(options: { pipeline: Pipeline; engine: Engine; tables: TableName[]; position: BinlogPosition; signal: AbortSignal; progress: Progress }): Promise<void> {
+export async function catchUp(options: {
+  pipeline: Pipeline;
+  engine: Engine;
+  tables: TableName[];
+  position: BinlogPosition;
+  signal: AbortSignal;
+  progress: Progress;
+}): Promise<void> {
   const { pipeline, engine, tables, position, signal, progress } = options;
   const { alive } = await findWorker(pipeline.config.stateFolder);
   const end = Date.now() + PATIENCE_MS;
@@ -28,7 +35,9 @@ export async function catchUp(options: { pipeline: Pipeline; engine: Engine; tab
     checkpoint = await readCheckpoint(pipeline.staging);
   }
   if (checkpoint === undefined || comparePositions(checkpoint.position, position) < 0)
-    progress.warn(`captured up to ${checkpoint === undefined ? 'nowhere' : formatPosition(checkpoint.position)} only: what was committed after it is not in the lake${alive ? '' : '; no worker runs'}`);
+    progress.warn(
+      `captured up to ${checkpoint === undefined ? 'nowhere' : formatPosition(checkpoint.position)} only: what was committed after it is not in the lake${alive ? '' : '; no worker runs'}`,
+    );
   for (const table of tables) {
     const entry = checkpoint?.tables[formatTableName(table)];
     const wanted = entry === undefined ? 0n : changeNumber(entry.run, entry.number);

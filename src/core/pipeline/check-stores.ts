@@ -15,10 +15,21 @@ async function checkStore(name: string, store: Store): Promise<Finding[]> {
   try {
     await store.put(key, 'x');
     // Exactly-once stands on this: of two writers of one name only one may win.
-    if (await store.putIfAbsent(key, 'y')) return [finding(name, 'store.no-put-if-absent', `${store.location} overwrites what is there`, 'use another file system')];
+    if (await store.putIfAbsent(key, 'y'))
+      return [
+        finding(
+          name,
+          'store.no-put-if-absent',
+          `${store.location} overwrites what is there`,
+          'use another file system',
+        ),
+      ];
     return [];
   } catch (error) {
-    const fix = error instanceof CdcError && error.hint !== undefined ? error.hint : `choose another folder with \`${name}:\` in cdc.yaml`;
+    const fix =
+      error instanceof CdcError && error.hint !== undefined
+        ? error.hint
+        : `choose another folder with \`${name}:\` in cdc.yaml`;
     return [finding(name, error instanceof CdcError ? error.code : 'store.failed', messageOf(error), fix)];
   } finally {
     await store.delete(key).catch(() => undefined);

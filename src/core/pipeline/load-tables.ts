@@ -70,16 +70,37 @@ export async function loadTables(options: LoadTablesOptions): Promise<Checkpoint
       throwIfCancelled(signal);
       const number = changeNumber(runOfTable(table.name), 0);
       const definition = table.define(number);
-      const files = await snapshot.loadTable({ definition, staging, maxFileBytes: options.maxFileBytes, signal, progress });
+      const files = await snapshot.loadTable({
+        definition,
+        staging,
+        maxFileBytes: options.maxFileBytes,
+        signal,
+        progress,
+      });
       // From here the load counts.
-      await publishLoadRecord(staging, { format: 1, ...table.name, kind: 'load', number, position: formatPosition(position), definition, files });
+      await publishLoadRecord(staging, {
+        format: 1,
+        ...table.name,
+        kind: 'load',
+        number,
+        position: formatPosition(position),
+        definition,
+        files,
+      });
       reach('load.recorded');
       const key = formatTableName(table.name);
       const entry = entries[key];
-      if (entry !== undefined) checkpoint = { ...checkpoint, tables: { ...checkpoint.tables, [key]: { ...entry, loaded: true } }, writtenAt: new Date().toISOString() };
+      if (entry !== undefined)
+        checkpoint = {
+          ...checkpoint,
+          tables: { ...checkpoint.tables, [key]: { ...entry, loaded: true } },
+          writtenAt: new Date().toISOString(),
+        };
       await writer.write(checkpoint);
       const rows = files.reduce((sum, file) => sum + file.rows, 0);
-      progress.done(`loaded ${key}: ${rows.toLocaleString('en')} rows in ${files.length} file${files.length === 1 ? '' : 's'}`);
+      progress.done(
+        `loaded ${key}: ${rows.toLocaleString('en')} rows in ${files.length} file${files.length === 1 ? '' : 's'}`,
+      );
     }
     return checkpoint;
   } finally {
@@ -88,10 +109,22 @@ export async function loadTables(options: LoadTablesOptions): Promise<Checkpoint
 }
 
 /** A table's place at the start of a run. */
-export async function firstEntry(staging: Store, name: TableName, run: number, position: BinlogPosition): Promise<TableCheckpoint> {
+export async function firstEntry(
+  staging: Store,
+  name: TableName,
+  run: number,
+  position: BinlogPosition,
+): Promise<TableCheckpoint> {
   const names = (await staging.list(tableFolder(name))).map(({ key }) => key.slice(key.lastIndexOf('/') + 1));
   const lastFile = names.filter((file) => parseStagedName(file)?.kind === 'changes').at(-1);
-  return { run, number: 0, definitionNumber: 0, loadedAt: position, loaded: false, ...(lastFile === undefined ? {} : { lastFile }) };
+  return {
+    run,
+    number: 0,
+    definitionNumber: 0,
+    loadedAt: position,
+    loaded: false,
+    ...(lastFile === undefined ? {} : { lastFile }),
+  };
 }
 
 /** Definitions are durable before any file of their run, so with records, ledger and checkpoint they know the highest run there ever was. */
@@ -99,7 +132,10 @@ export async function highestRun(
   options: Pick<LoadTablesOptions, 'staging' | 'checkpoint' | 'ledgerRun'>,
   name: TableName,
 ): Promise<number> {
-  const listed = [...(await options.staging.list(definitionFolder(name))), ...(await options.staging.list(loadRecordFolder(name)))];
+  const listed = [
+    ...(await options.staging.list(definitionFolder(name))),
+    ...(await options.staging.list(loadRecordFolder(name))),
+  ];
   const runs = listed.flatMap(({ key }) => {
     const digits = /\/(\d{19})(?:-\d+)?\.json$/.exec(key)?.[1];
     return digits === undefined ? [] : [runOf(parseChangeNumber(digits))];

@@ -1,6 +1,7 @@
 /** What `init` makes on this machine, compared with what is there: steps to take, computed purely, then taken one by one. */
 
-import { access, mkdir, rm, rmdir } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { CdcError, messageOf, nativeCodeOf, throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
@@ -28,7 +29,10 @@ export interface LocalFacts {
 }
 
 /** Pure: the steps in order; a step whose action is `none` is there already. */
-export function planLocal(facts: LocalFacts, names: { configFile: string; server: string; staging: string; lake: string }): Step[] {
+export function planLocal(
+  facts: LocalFacts,
+  names: { configFile: string; server: string; staging: string; lake: string },
+): Step[] {
   const folder = (exists: boolean) => (exists ? 'none' : 'create');
   const steps: Step[] = [
     { id: 'config', action: folder(facts.configExists), resource: names.configFile, exists: facts.configExists },
@@ -90,7 +94,12 @@ export async function makeLocal(options: {
 }
 
 /** Starts the private server, made first when there is none; nothing when the source is another server. */
-export async function startServer(options: { pipeline: Pipeline; server: ServerChoice; progress: Progress; signal: AbortSignal }): Promise<{ adopted: boolean } | undefined> {
+export async function startServer(options: {
+  pipeline: Pipeline;
+  server: ServerChoice;
+  progress: Progress;
+  signal: AbortSignal;
+}): Promise<{ adopted: boolean } | undefined> {
   const { pipeline, server, progress, signal } = options;
   const { source } = pipeline.config;
   if (source.kind !== 'private') return undefined;
@@ -98,7 +107,13 @@ export async function startServer(options: { pipeline: Pipeline; server: ServerC
     folder: pipeline.serverFolder,
     port: source.port,
     findBinary: (wanted) =>
-      findServer({ mysqld: server.mysqld, cacheDir: server.cacheFolder, flavor: wanted.flavor ?? source.flavor, progress, signal }),
+      findServer({
+        mysqld: server.mysqld,
+        cacheDir: server.cacheFolder,
+        flavor: wanted.flavor ?? source.flavor,
+        progress,
+        signal,
+      }),
     progress,
     signal,
   });
@@ -113,14 +128,21 @@ async function isMarked(store: Store, name: string): Promise<boolean> {
   if (body === undefined) return false;
   const owner = marker.parse(JSON.parse(body.toString())).name;
   if (owner === name) return true;
-  throw new CdcError('store.not-ours', `using ${store.location}: it belongs to the pipeline ${owner}, and this one is ${name}`, {
-    hint: 'give this pipeline folders of its own with `staging:` and `lake:` in cdc.yaml',
-  });
+  throw new CdcError(
+    'store.not-ours',
+    `using ${store.location}: it belongs to the pipeline ${owner}, and this one is ${name}`,
+    {
+      hint: 'give this pipeline folders of its own with `staging:` and `lake:` in cdc.yaml',
+    },
+  );
 }
 
 async function mark(store: Store, name: string): Promise<void> {
   await mkdir(store.location, { recursive: true }).catch((cause: unknown) => {
-    throw new CdcError('store.not-writable', `making ${store.location}: ${messageOf(cause)}`, { cause, hint: 'choose another folder in cdc.yaml, or make it writable' });
+    throw new CdcError('store.not-writable', `making ${store.location}: ${messageOf(cause)}`, {
+      cause,
+      hint: 'choose another folder in cdc.yaml, or make it writable',
+    });
   });
   await store.putIfAbsent(MARKER_KEY, `${JSON.stringify({ name })}\n`);
 }
@@ -136,7 +158,13 @@ export interface Removal {
 }
 
 /** What `destroy` would do, in order; the worker must have ended. */
-export async function planRemoval(options: { pipeline: Pipeline; deleteLake: boolean; lakeHolds: string; progress: Progress; signal: AbortSignal }): Promise<Removal[]> {
+export async function planRemoval(options: {
+  pipeline: Pipeline;
+  deleteLake: boolean;
+  lakeHolds: string;
+  progress: Progress;
+  signal: AbortSignal;
+}): Promise<Removal[]> {
   const { pipeline, deleteLake, lakeHolds, progress, signal } = options;
   const { config, staging, lake, serverFolder } = pipeline;
   const removals: Removal[] = [];
@@ -147,15 +175,25 @@ export async function planRemoval(options: { pipeline: Pipeline; deleteLake: boo
       remove: () => removePrivateServer({ folder: serverFolder, progress, signal }),
     });
   if (await isMarked(staging, config.name))
-    removals.push({ resource: staging.location, holds: `${(await staging.list('')).length} files: change files, checkpoint`, remove: () => removeOurs(staging) });
+    removals.push({
+      resource: staging.location,
+      holds: `${(await staging.list('')).length} files: change files, checkpoint`,
+      remove: () => removeOurs(staging),
+    });
   if (await isMarked(lake, config.name))
     removals.push({
       resource: lake.location,
       holds: lakeHolds,
-      ...(deleteLake || lakeHolds === '' ? { remove: () => removeOurs(lake) } : { stays: 'it holds rows; --delete-lake removes it' }),
+      ...(deleteLake || lakeHolds === ''
+        ? { remove: () => removeOurs(lake) }
+        : { stays: 'it holds rows; --delete-lake removes it' }),
     });
   if (await exists(config.stateFolder))
-    removals.push({ resource: config.stateFolder, holds: "the worker's log and cache", remove: () => rm(config.stateFolder, { recursive: true, force: true }) });
+    removals.push({
+      resource: config.stateFolder,
+      holds: "the worker's log and cache",
+      remove: () => rm(config.stateFolder, { recursive: true, force: true }),
+    });
   return removals;
 }
 
@@ -165,7 +203,7 @@ async function removeOurs(store: LocalStore): Promise<void> {
   for (const { key } of await store.list('')) if (isOurs(key) && key !== MARKER_KEY) await store.delete(key);
   await store.delete(MARKER_KEY);
   await store.sweep(0);
-  await removeEmptyFolders(store);
+  await removeEmptyFolders(store.location);
 }
 
 /** Whether a key is ours: under `_cdc/`, or in the folder of a table that has a definition here or is a Delta table. Anything else somebody put there. */
@@ -178,9 +216,11 @@ async function ownership(store: Store): Promise<(key: string) => boolean> {
   return (key) => key.startsWith('_cdc/') || folders.has(key.split('/').slice(0, 2).join('/') + '/');
 }
 
-async function removeEmptyFolders(store: Store, prefix = ''): Promise<void> {
-  for (const name of await store.listFolders(prefix)) await removeEmptyFolders(store, `${prefix}${name}/`);
-  await rmdir(`${store.location}/${prefix}`).catch((error: unknown) => {
+/** Also the hidden ones, such as the store's scratch folder. */
+async function removeEmptyFolders(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) if (entry.isDirectory()) await removeEmptyFolders(join(folder, entry.name));
+  await rmdir(folder).catch((error: unknown) => {
     if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(nativeCodeOf(error) ?? '')) throw error;
   });
 }

@@ -63,7 +63,9 @@ export class MergeLoop {
     const { signal } = this.#options;
     while (!signal.aborted) {
       const now = Date.now();
-      const slot = [...this.#slots.values()].filter((one) => Math.max(one.due, one.notBefore) <= now).sort((a, b) => a.due - b.due)[0];
+      const slot = [...this.#slots.values()]
+        .filter((one) => Math.max(one.due, one.notBefore) <= now)
+        .sort((a, b) => a.due - b.due)[0];
       if (slot !== undefined) {
         await this.#merge(slot);
         continue;
@@ -75,7 +77,8 @@ export class MergeLoop {
       await Promise.race([woken, sleep(Math.max(next - now, 1), undefined, { signal }).catch(() => undefined)]);
       this.#wake = undefined;
     }
-    for (const slot of this.#slots.values()) for (const waiter of slot.waiters.splice(0)) waiter.reject(new CancelledError());
+    for (const slot of this.#slots.values())
+      for (const waiter of slot.waiters.splice(0)) waiter.reject(new CancelledError());
   }
 
   /** Merges these tables (or all) now, whatever the budget says; throws the first failure. */

@@ -45,13 +45,21 @@ export function openPipeline(config: Config, variables: Variables): Pipeline {
       mode: tableRuleFor(config, table)?.mode === 'append' ? 'append' : 'merge',
       policies: { unfit: config.merge.unfit },
     }),
-    engineOptions: { memoryLimit: `${Math.floor(config.merge.memoryLimitBytes / 1e6)}MB`, tempDirectory: join(config.stateFolder, 'spill') },
+    engineOptions: {
+      memoryLimit: `${Math.floor(config.merge.memoryLimitBytes / 1e6)}MB`,
+      tempDirectory: join(config.stateFolder, 'spill'),
+    },
     serverFolder,
     address: (user = 'cdc') => sourceAddress(config, serverFolder, user, variables),
   };
 }
 
-async function sourceAddress(config: Config, serverFolder: string, user: 'cdc' | 'admin', variables: Variables): Promise<SourceAddress> {
+async function sourceAddress(
+  config: Config,
+  serverFolder: string,
+  user: 'cdc' | 'admin',
+  variables: Variables,
+): Promise<SourceAddress> {
   const { source } = config;
   if (source.kind === 'private') {
     const server = await privateServerState(serverFolder);

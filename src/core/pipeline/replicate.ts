@@ -19,10 +19,16 @@ export interface ReplicateReport {
 }
 
 /** Runs the worker here until the signal fires; its state goes to `.cdc/worker.json`. */
-export async function replicateHere(options: { pipeline: Pipeline; request: WorkerRequest; progress: Progress; signal: AbortSignal }): Promise<ReplicateReport> {
+export async function replicateHere(options: {
+  pipeline: Pipeline;
+  request: WorkerRequest;
+  progress: Progress;
+  signal: AbortSignal;
+}): Promise<ReplicateReport> {
   const { pipeline, request, signal } = options;
   const found = await findWorker(pipeline.config.stateFolder);
-  if (found.alive && found.state !== undefined && found.state.process.pid !== process.pid) return alreadyRunning(found.state, request, await readCheckpoint(pipeline.staging));
+  if (found.alive && found.state !== undefined && found.state.process.pid !== process.pid)
+    return alreadyRunning(found.state, request, await readCheckpoint(pipeline.staging));
   await refuseSecondWorker(pipeline);
   const state = new WorkerStateFile(pipeline.config.stateFolder, {
     process: await ownIdentity(),
@@ -70,7 +76,11 @@ export async function replicateInBackground(options: {
   return reportOf(state.state === 'stopped' ? 'finished' : 'started', state, await readCheckpoint(pipeline.staging));
 }
 
-function alreadyRunning(state: WorkerState, request: WorkerRequest, checkpoint: Checkpoint | undefined): ReplicateReport {
+function alreadyRunning(
+  state: WorkerState,
+  request: WorkerRequest,
+  checkpoint: Checkpoint | undefined,
+): ReplicateReport {
   const { pid } = state.process;
   const differs =
     state.merge !== request.merge
@@ -80,11 +90,18 @@ function alreadyRunning(state: WorkerState, request: WorkerRequest, checkpoint: 
         : request.from !== undefined
           ? 'it has a position already'
           : undefined;
-  if (differs !== undefined) throw new CdcError('worker.other-request', `a worker runs already (pid ${pid}), and ${differs}`, { hint: 'cdc stop, then the command again' });
+  if (differs !== undefined)
+    throw new CdcError('worker.other-request', `a worker runs already (pid ${pid}), and ${differs}`, {
+      hint: 'cdc stop, then the command again',
+    });
   return reportOf('already', state, checkpoint);
 }
 
-function reportOf(state: ReplicateReport['state'], worker: WorkerState, checkpoint: Checkpoint | undefined): ReplicateReport {
+function reportOf(
+  state: ReplicateReport['state'],
+  worker: WorkerState,
+  checkpoint: Checkpoint | undefined,
+): ReplicateReport {
   const tables = Object.entries(checkpoint?.tables ?? {});
   return {
     state,
@@ -108,5 +125,8 @@ function stamped(progress: Progress): Progress {
 /** Removes tables from the checkpoint: the next `replicate` finds them not loaded and loads them in a new run. The worker must have ended. */
 export function forgetTables(checkpoint: Checkpoint, tables: { schema: string; table: string }[]): Checkpoint {
   const gone = new Set(tables.map(formatTableName));
-  return { ...checkpoint, tables: Object.fromEntries(Object.entries(checkpoint.tables).filter(([key]) => !gone.has(key))) };
+  return {
+    ...checkpoint,
+    tables: Object.fromEntries(Object.entries(checkpoint.tables).filter(([key]) => !gone.has(key))),
+  };
 }

@@ -20,7 +20,11 @@ export interface SourceView {
 }
 
 /** Every finding about the source; throws when it cannot be reached at all. */
-export async function checkPipeline(options: { pipeline: Pipeline; only?: readonly string[]; signal: AbortSignal }): Promise<Finding[]> {
+export async function checkPipeline(options: {
+  pipeline: Pipeline;
+  only?: readonly string[];
+  signal: AbortSignal;
+}): Promise<Finding[]> {
   const { pipeline, only = [], signal } = options;
   const connection = await connectSource(await pipeline.address(), { signal });
   try {
@@ -31,16 +35,27 @@ export async function checkPipeline(options: { pipeline: Pipeline; only?: readon
 }
 
 /** Throws `source.unfit` when nothing of the source can be followed, with every reason. */
-export async function readSource(options: { pipeline: Pipeline; address: SourceAddress; signal: AbortSignal }): Promise<SourceView> {
+export async function readSource(options: {
+  pipeline: Pipeline;
+  address: SourceAddress;
+  signal: AbortSignal;
+}): Promise<SourceView> {
   const { pipeline, signal } = options;
   const connection = await connectSource(options.address, { signal });
   try {
     const findings = await checkSource(connection, { ...checkOptions(pipeline), signal });
     const errors = sourceErrors(findings).filter(({ code }) => code !== 'tables.none');
     if (errors.length > 0)
-      throw new CdcError('source.unfit', ['following the source: it is not set up for it:', ...errors.map(({ message, fix }) => `  ${message}\n    fix: ${fix}`)].join('\n'), {
-        hint: 'cdc check',
-      });
+      throw new CdcError(
+        'source.unfit',
+        [
+          'following the source: it is not set up for it:',
+          ...errors.map(({ message, fix }) => `  ${message}\n    fix: ${fix}`),
+        ].join('\n'),
+        {
+          hint: 'cdc check',
+        },
+      );
     const refused = refusedTables(findings);
     const names = await readTables(connection, checkOptions(pipeline), signal);
     return {

@@ -24,7 +24,10 @@ export function parseStartAt(text: string): StartAt {
   try {
     return parsePosition(text);
   } catch {
-    throw new UsageError(`--from ${text}: this is no position`, 'give --from now or --from FILE:OFFSET, as in --from mysql-bin.000042:1234');
+    throw new UsageError(
+      `--from ${text}: this is no position`,
+      'give --from now or --from FILE:OFFSET, as in --from mysql-bin.000042:1234',
+    );
   }
 }
 
@@ -52,14 +55,26 @@ export async function startAt(options: StartAtOptions): Promise<Checkpoint> {
     for (const { name, keyOverride, zeroDates } of options.tables) {
       // An empty start replaces the lake table: only where there is none.
       if ((await options.ledgerRun(name)) > 0)
-        throw new CdcError('load.needed', `following ${formatTableName(name)} from ${formatPosition(position)}: its lake table exists, and what happened since it was followed is not known`, {
-          hint: 'cdc replicate   # loads it again',
-        });
+        throw new CdcError(
+          'load.needed',
+          `following ${formatTableName(name)} from ${formatPosition(position)}: its lake table exists, and what happened since it was followed is not known`,
+          {
+            hint: 'cdc replicate   # loads it again',
+          },
+        );
       const run = 1 + (await highestRun(options, name));
       const number = changeNumber(run, 0);
       const definition = await readDefinition(connection, name, { number, zeroDates, keyOverride, signal });
       await writeDefinition(staging, definition);
-      await publishLoadRecord(staging, { format: 1, ...name, kind: 'start', number, position: formatPosition(position), definition, files: [] });
+      await publishLoadRecord(staging, {
+        format: 1,
+        ...name,
+        kind: 'start',
+        number,
+        position: formatPosition(position),
+        definition,
+        files: [],
+      });
       entries[formatTableName(name)] = { ...(await firstEntry(staging, name, run, position)), loaded: true };
     }
     const checkpoint: Checkpoint = {

@@ -3,8 +3,8 @@
 import { readCheckpoint, type TableCheckpoint } from '../capture/checkpoint.ts';
 import { formatTableName, type TableName } from '../change.ts';
 import { changeNumber } from '../change-number.ts';
-import { withEngine } from '../engine/engine.ts';
 import type { Engine } from '../engine/engine.ts';
+import { withEngine } from '../engine/engine.ts';
 import { pendingState, tableState } from '../merge/table-state.ts';
 import { formatPosition } from '../position.ts';
 import { privateServerState } from '../server/state.ts';
@@ -45,7 +45,14 @@ export async function pipelineStatus(pipeline: Pipeline): Promise<StatusReport> 
       store: `${config.staging.location}, ${config.lake.location}`,
       merge: config.merge.engine,
     },
-    worker: { state: worker.alive ? (worker.state?.state ?? 'starting') : worker.state?.state === 'failed' ? 'failed' : 'not running', pid: worker.alive ? (worker.state?.process.pid ?? null) : null },
+    worker: {
+      state: worker.alive
+        ? (worker.state?.state ?? 'starting')
+        : worker.state?.state === 'failed'
+          ? 'failed'
+          : 'not running',
+      pid: worker.alive ? (worker.state?.process.pid ?? null) : null,
+    },
     server: config.source.kind === 'private' ? (await privateServerState(pipeline.serverFolder)).state : 'not ours',
     tables: [],
   };
@@ -57,13 +64,22 @@ export async function pipelineStatus(pipeline: Pipeline): Promise<StatusReport> 
     for (const [key, entry] of entries) {
       const dot = key.indexOf('.');
       const name = { schema: key.slice(0, dot), table: key.slice(dot + 1) };
-      report.tables.push(await statusOf({ pipeline, engine, name, entry, worker, position: formatPosition(checkpoint.position) }));
+      report.tables.push(
+        await statusOf({ pipeline, engine, name, entry, worker, position: formatPosition(checkpoint.position) }),
+      );
     }
   });
   return report;
 }
 
-async function statusOf(options: { pipeline: Pipeline; engine: Engine; name: TableName; entry: TableCheckpoint; worker: WorkerFound; position: string }): Promise<TableStatus> {
+async function statusOf(options: {
+  pipeline: Pipeline;
+  engine: Engine;
+  name: TableName;
+  entry: TableCheckpoint;
+  worker: WorkerFound;
+  position: string;
+}): Promise<TableStatus> {
   const { pipeline, engine, name, entry, worker } = options;
   const merge = pipeline.mergeOf(name);
   const lake = await tableState({ ...merge, engine });
@@ -76,7 +92,12 @@ async function statusOf(options: { pipeline: Pipeline; engine: Engine; name: Tab
     ...name,
     state: error !== null ? 'stopped' : !entry.loaded ? 'loading' : worker.alive ? 'following' : 'idle',
     position: isMerged ? options.position : null,
-    lag_seconds: isMerged && follows ? 0 : pending.oldest === undefined ? null : Math.max(0, Math.round((Date.now() - pending.oldest.getTime()) / 100) / 10),
+    lag_seconds:
+      isMerged && follows
+        ? 0
+        : pending.oldest === undefined
+          ? null
+          : Math.max(0, Math.round((Date.now() - pending.oldest.getTime()) / 100) / 10),
     pending_files: pending.pendingFiles,
     rows: lake?.rows ?? null,
     version: lake?.version ?? null,
@@ -87,5 +108,7 @@ async function statusOf(options: { pipeline: Pipeline; engine: Engine; name: Tab
 
 /** Something needs a person: a table stopped, or a pipeline that was replicating has no worker. */
 export function isUnwell(report: StatusReport): boolean {
-  return report.tables.some((table) => table.error !== null) || (report.tables.length > 0 && report.worker.pid === null);
+  return (
+    report.tables.some((table) => table.error !== null) || (report.tables.length > 0 && report.worker.pid === null)
+  );
 }

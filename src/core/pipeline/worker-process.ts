@@ -32,12 +32,22 @@ export async function refuseSecondWorker(pipeline: Pipeline): Promise<void> {
 }
 
 /** Starts `command` (a cdc that runs the worker in the foreground) as a process of its own session, its output in the log. */
-export async function spawnWorker(options: { command: string[]; stateFolder: string; folder: string; env: NodeJS.ProcessEnv }): Promise<number> {
+export async function spawnWorker(options: {
+  command: string[];
+  stateFolder: string;
+  folder: string;
+  env: NodeJS.ProcessEnv;
+}): Promise<number> {
   await mkdir(options.stateFolder, { recursive: true });
   const log = await open(workerLogPath(options.stateFolder), 'a');
   try {
     const [program = process.execPath, ...args] = options.command;
-    const child = spawn(program, args, { cwd: options.folder, env: options.env, detached: true, stdio: ['ignore', log.fd, log.fd] });
+    const child = spawn(program, args, {
+      cwd: options.folder,
+      env: options.env,
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+    });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', reject);
@@ -53,7 +63,12 @@ export async function spawnWorker(options: { command: string[]; stateFolder: str
  * Waits until the worker with this pid has confirmed its position and merged its loads (or, without `ongoing`, has
  * finished). Throws what the worker failed with.
  */
-export async function waitForWorker(options: { pid: number; stateFolder: string; progress: Progress; signal: AbortSignal }): Promise<WorkerState> {
+export async function waitForWorker(options: {
+  pid: number;
+  stateFolder: string;
+  progress: Progress;
+  signal: AbortSignal;
+}): Promise<WorkerState> {
   const { pid, stateFolder, progress, signal } = options;
   for (;;) {
     throwIfCancelled(signal);
@@ -70,7 +85,11 @@ export async function waitForWorker(options: { pid: number; stateFolder: string;
     if (!isProcess(pid)) {
       const last = await readWorkerState(stateFolder);
       if (last?.process.pid === pid && last.state !== 'starting' && last.state !== 'loading') continue;
-      throw new CdcError('worker.died', `the worker (pid ${pid}) ended without a word: ${await lastLines(stateFolder)}`, { hint: 'cdc logs' });
+      throw new CdcError(
+        'worker.died',
+        `the worker (pid ${pid}) ended without a word: ${await lastLines(stateFolder)}`,
+        { hint: 'cdc logs' },
+      );
     }
     await sleep(100, undefined, { signal }).catch(() => undefined);
   }
@@ -85,14 +104,18 @@ export async function stopWorker(stateFolder: string, signal: AbortSignal): Prom
     process.kill(pid, 'SIGTERM');
   } catch (error) {
     if (nativeCodeOf(error) === 'EPERM')
-      throw new CdcError('worker.not-ours', `stopping the worker (pid ${pid}): it belongs to another user`, { hint: `sudo kill ${pid}` });
+      throw new CdcError('worker.not-ours', `stopping the worker (pid ${pid}): it belongs to another user`, {
+        hint: `sudo kill ${pid}`,
+      });
   }
   for (let waited = 0; waited < 30_000; waited += 50) {
     throwIfCancelled(signal);
     if (await isGone(found.state.process)) return true;
     await sleep(50);
   }
-  throw new CdcError('worker.stuck', `the worker (pid ${pid}) has not ended within 30 s`, { hint: `kill -9 ${pid}   # nothing is lost: it goes on from its checkpoint` });
+  throw new CdcError('worker.stuck', `the worker (pid ${pid}) has not ended within 30 s`, {
+    hint: `kill -9 ${pid}   # nothing is lost: it goes on from its checkpoint`,
+  });
 }
 
 export function failureOf(state: WorkerState): CdcError {

@@ -46,7 +46,8 @@ export type WorkerProblem = z.infer<typeof problem>;
 
 /** What was thrown, as the state file and `status` tell it. */
 export function problemOf(error: unknown): WorkerProblem {
-  if (!(error instanceof CdcError)) return { code: 'bug', message: error instanceof Error ? (error.stack ?? error.message) : messageOf(error) };
+  if (!(error instanceof CdcError))
+    return { code: 'bug', message: error instanceof Error ? (error.stack ?? error.message) : messageOf(error) };
   return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
 }
 

@@ -123,12 +123,23 @@ class CaptureRun {
     const source = await readSource({ pipeline, address, signal: this.#stop });
     for (const refused of source.refused) progress.warn(`left out ${refused.table}: ${refused.message}`);
     const known = isSameServer(checkpoint, source.server.uuid) ? checkpoint : undefined;
-    const choice = chooseTables(source.tables.map(({ name }) => name), known);
-    for (const table of choice.removed) progress.warn(`${formatTableName(table)} is no longer asked for: it is not followed any more, its lake table stays`);
-    for (const table of choice.stopped) progress.warn(`${formatTableName(table)} is stopped: ${known?.tables[formatTableName(table)]?.stopped?.message ?? ''}`);
+    const choice = chooseTables(
+      source.tables.map(({ name }) => name),
+      known,
+    );
+    for (const table of choice.removed)
+      progress.warn(
+        `${formatTableName(table)} is no longer asked for: it is not followed any more, its lake table stays`,
+      );
+    for (const table of choice.stopped)
+      progress.warn(
+        `${formatTableName(table)} is stopped: ${known?.tables[formatTableName(table)]?.stopped?.message ?? ''}`,
+      );
 
     const whole = known !== undefined && known.broken === undefined ? without(known, choice.removed) : undefined;
-    const toLoad = source.tables.filter(({ name }) => choice.load.some((one) => formatTableName(one) === formatTableName(name)));
+    const toLoad = source.tables.filter(({ name }) =>
+      choice.load.some((one) => formatTableName(one) === formatTableName(name)),
+    );
     let next = whole;
     if (toLoad.length > 0 && request.fullLoad) {
       state.update({ state: 'loading', doing: `loading ${toLoad.length} tables` });
@@ -146,9 +157,22 @@ class CaptureRun {
         progress: { ...progress, update: (text) => (progress.update(text), state.update({ doing: text })) },
       });
     } else if (toLoad.length > 0 && request.from !== undefined) {
-      next = await startAt({ at: request.from, source: address, staging: pipeline.staging, tables: toLoad, checkpoint: whole, writer, leaseGeneration: this.#lease.generation, merge: request.merge, ledgerRun: (table) => this.#ledgerRun(table), signal: this.#stop });
+      next = await startAt({
+        at: request.from,
+        source: address,
+        staging: pipeline.staging,
+        tables: toLoad,
+        checkpoint: whole,
+        writer,
+        leaseGeneration: this.#lease.generation,
+        merge: request.merge,
+        ledgerRun: (table) => this.#ledgerRun(table),
+        signal: this.#stop,
+      });
     } else if (toLoad.length > 0) {
-      progress.warn(`not loaded, so not followed: ${toLoad.map(({ name }) => formatTableName(name)).join(', ')}; \`cdc replicate\` loads them`);
+      progress.warn(
+        `not loaded, so not followed: ${toLoad.map(({ name }) => formatTableName(name)).join(', ')}; \`cdc replicate\` loads them`,
+      );
     }
     if (next === undefined) throw nothingToFollow(source, known);
     if (next.merge !== request.merge || choice.removed.length > 0) {
@@ -181,7 +205,8 @@ class CaptureRun {
       limits: { maxFileBytes: config.capture.maxFileBytes, maxDelayMs: config.capture.maxDelayMs },
       truncate: config.capture.truncate,
       matches: (table) => followsTable(config, table),
-      onPublished: (table, file) => this.#loop.wake(table).set(file.key, { size: file.size, first: file.first, last: file.last }),
+      onPublished: (table, file) =>
+        this.#loop.wake(table).set(file.key, { size: file.size, first: file.first, last: file.last }),
       onChanged: (table) => this.#loop.wake(table),
       onStopped: (table, reason) => {
         progress.warn(`${reason.message}; the table is stopped (${reason.hint})`);
@@ -193,7 +218,12 @@ class CaptureRun {
         pause.abort();
       },
       onCheckpoint: (written) => state.update({ position: formatPosition(written.position) }),
-      onFollowing: () => state.update({ state: 'following', doing: 'following the binlog', position: formatPosition(checkpoint.position) }),
+      onFollowing: () =>
+        state.update({
+          state: 'following',
+          doing: 'following the binlog',
+          position: formatPosition(checkpoint.position),
+        }),
       onDisconnected: (error) => state.update({ state: 'reconnecting', doing: error.message }),
       progress,
       signal: AbortSignal.any([this.#stop, pause.signal]),
@@ -213,16 +243,27 @@ function isSameServer(checkpoint: Checkpoint | undefined, uuid: string | undefin
 
 function without(checkpoint: Checkpoint, removed: TableName[]): Checkpoint {
   const gone = new Set(removed.map(formatTableName));
-  return { ...checkpoint, tables: Object.fromEntries(Object.entries(checkpoint.tables).filter(([key]) => !gone.has(key))) };
+  return {
+    ...checkpoint,
+    tables: Object.fromEntries(Object.entries(checkpoint.tables).filter(([key]) => !gone.has(key))),
+  };
 }
 
 function nothingToFollow(source: SourceView, checkpoint: Checkpoint | undefined): CdcError {
   if (source.tables.length === 0)
-    return new CdcError('tables.none', source.refused.length > 0 ? 'no table can be followed: each has a finding against it' : 'no table of the source fits `tables:` in cdc.yaml', {
-      hint: source.refused.length > 0 ? 'cdc check' : 'load one with `cdc load FILE`, or change `tables:`',
-    });
+    return new CdcError(
+      'tables.none',
+      source.refused.length > 0
+        ? 'no table can be followed: each has a finding against it'
+        : 'no table of the source fits `tables:` in cdc.yaml',
+      {
+        hint: source.refused.length > 0 ? 'cdc check' : 'load one with `cdc load FILE`, or change `tables:`',
+      },
+    );
   if (checkpoint?.broken !== undefined)
-    return new CdcError('position.broken', `the position is lost: ${checkpoint.broken.message}`, { hint: 'cdc replicate   # loads the tables again' });
+    return new CdcError('position.broken', `the position is lost: ${checkpoint.broken.message}`, {
+      hint: 'cdc replicate   # loads the tables again',
+    });
   return new CdcError('load.missing', 'nothing is loaded yet, so there is no position to go on from', {
     hint: 'cdc replicate, or `cdc replicate --ongoing --from now` to begin without the rows that are there',
   });

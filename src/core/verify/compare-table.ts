@@ -47,10 +47,22 @@ const SOURCE = '"=source"';
 export async function compareTable(options: CompareOptions): Promise<Comparison> {
   const { snapshot, table, lake, scratch, engine, signal, progress } = options;
   const definition = table.define(changeNumber(1, 0));
-  const files = await snapshot.loadTable({ definition, staging: scratch, maxFileBytes: options.maxFileBytes, signal, progress });
+  const files = await snapshot.loadTable({
+    definition,
+    staging: scratch,
+    maxFileBytes: options.maxFileBytes,
+    signal,
+    progress,
+  });
   return engine.withConnection(async (connection) => {
     const sources = await Promise.all(
-      files.map(async ({ key, size }) => ({ label: key, path: await scratch.materialise(key), size, layout: ourLayout(definition.columns.length), definition })),
+      files.map(async ({ key, size }) => ({
+        label: key,
+        path: await scratch.materialise(key),
+        size,
+        layout: ourLayout(definition.columns.length),
+        definition,
+      })),
     );
     const key = definition.key.map((name) => lakeName(definition, name));
     const staging = { connection, columns: definition.columns, key };
@@ -63,7 +75,12 @@ export async function compareTable(options: CompareOptions): Promise<Comparison>
   });
 }
 
-async function compare(connection: EngineConnection, name: TableName, definition: TableDefinition, key: string[]): Promise<Comparison> {
+async function compare(
+  connection: EngineConnection,
+  name: TableName,
+  definition: TableDefinition,
+  key: string[],
+): Promise<Comparison> {
   const lake = `${quoteName(name.schema)}.${quoteName(name.table)}`;
   const columns = definition.columns.map((column) => quoteName(column.lake));
   const on = key.map((column) => `s.${quoteName(column)} = l.${quoteName(column)}`).join(' AND ');
@@ -75,20 +92,36 @@ async function compare(connection: EngineConnection, name: TableName, definition
       `FROM (SELECT *, true AS "=there" FROM ${SOURCE}) s FULL JOIN (SELECT *, true AS "=there" FROM ${lake}) l ON ${on} ` +
       `WHERE l."=there" IS NULL OR s."=there" IS NULL OR ${differs} ORDER BY key`,
   );
-  const [counts] = await connection.rows(`SELECT (SELECT count(*) FROM ${SOURCE}) AS source_rows, (SELECT count(*) FROM ${lake}) AS lake_rows`);
-  const differences = rows.map((row): Difference => ({ kind: kindOf(row.kind), key: Array.isArray(row.key) ? row.key.map(String) : [], lakeRow: String(row.lake_row) }));
+  const [counts] = await connection.rows(
+    `SELECT (SELECT count(*) FROM ${SOURCE}) AS source_rows, (SELECT count(*) FROM ${lake}) AS lake_rows`,
+  );
+  const differences = rows.map(
+    (row): Difference => ({
+      kind: kindOf(row.kind),
+      key: Array.isArray(row.key) ? row.key.map(String) : [],
+      lakeRow: String(row.lake_row),
+    }),
+  );
   return {
     sourceRows: Number(counts?.source_rows),
     lakeRows: Number(counts?.lake_rows),
-    differences: new Map(differences.map((difference) => [JSON.stringify([difference.kind, difference.key]), difference])),
+    differences: new Map(
+      differences.map((difference) => [JSON.stringify([difference.kind, difference.key]), difference]),
+    ),
   };
 }
 
-async function createEmptyTable(connection: EngineConnection, name: TableName, definition: TableDefinition): Promise<void> {
+async function createEmptyTable(
+  connection: EngineConnection,
+  name: TableName,
+  definition: TableDefinition,
+): Promise<void> {
   await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(name.schema)}`);
   const columns = definition.columns.map((column) => `s.${quoteName(column.lake)}`).join(', ');
   await connection.run(`CREATE OR REPLACE TEMP TABLE "=none" AS SELECT ${columns} FROM ${SOURCE} s WHERE false`);
-  await connection.run(`CREATE OR REPLACE TABLE ${quoteName(name.schema)}.${quoteName(name.table)} AS SELECT * FROM "=none"`);
+  await connection.run(
+    `CREATE OR REPLACE TABLE ${quoteName(name.schema)}.${quoteName(name.table)} AS SELECT * FROM "=none"`,
+  );
 }
 
 function kindOf(kind: unknown): DifferenceKind {

@@ -65,7 +65,9 @@ export async function verifyTables(options: VerifyOptions): Promise<TableVerdict
           const seen = before?.differences.get(key);
           return seen !== undefined && (round === ROUNDS || seen.lakeRow === difference.lakeRow);
         };
-        const sure = [...now.differences].flatMap(([key, difference]) => (isWrong(key, difference) ? [difference] : []));
+        const sure = [...now.differences].flatMap(([key, difference]) =>
+          isWrong(key, difference) ? [difference] : [],
+        );
         verdicts.set(name, verdictOf(table.name, now, sure));
         suspects.set(name, now);
         // Nothing differs, or what differs has been seen twice and nothing else is left to look at again.
@@ -79,7 +81,11 @@ export async function verifyTables(options: VerifyOptions): Promise<TableVerdict
   }
 }
 
-async function compareAt(options: VerifyOptions, tables: SnapshotTable[], folder: string): Promise<Map<string, Comparison>> {
+async function compareAt(
+  options: VerifyOptions,
+  tables: SnapshotTable[],
+  folder: string,
+): Promise<Map<string, Comparison>> {
   const { lake, engine, maxFileBytes, signal, progress } = options;
   const snapshot = await openSnapshot({ connect: options.connect, tables, signal, progress });
   try {
@@ -88,7 +94,19 @@ async function compareAt(options: VerifyOptions, tables: SnapshotTable[], folder
     for (const table of snapshot.tables) {
       throwIfCancelled(signal);
       progress.update(`comparing ${formatTableName(table.name)}`);
-      compared.set(formatTableName(table.name), await compareTable({ snapshot, table, lake, scratch: openLocalStore(folder), engine, maxFileBytes, signal, progress }));
+      compared.set(
+        formatTableName(table.name),
+        await compareTable({
+          snapshot,
+          table,
+          lake,
+          scratch: openLocalStore(folder),
+          engine,
+          maxFileBytes,
+          signal,
+          progress,
+        }),
+      );
     }
     return compared;
   } finally {
