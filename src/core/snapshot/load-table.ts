@@ -54,6 +54,7 @@ export async function loadTable(
     commitTime(takenAt.getTime() * 1000).text,
   );
   let rows = 0;
+  let rotation: Promise<void> = Promise.resolve();
   try {
     await files.open();
     await rawQuery(connection, Buffer.from(sql), {
@@ -65,7 +66,9 @@ export async function loadTable(
         if (encoder.out.length < FLUSH_BYTES && files.size + encoder.out.length < maxFileBytes) return;
         files.write(encoder.take());
         // The server waits while the full file is published: nothing piles up here.
-        if (files.size >= maxFileBytes) return files.rotate(rows);
+        if (files.size < maxFileBytes) return;
+        rotation = files.rotate(rows);
+        return rotation;
       },
     });
     files.write(encoder.take());
@@ -74,6 +77,8 @@ export async function loadTable(
   } catch (error) {
     throw sourceError(error, `loading ${name}`);
   } finally {
+    // A cancelled load may be publishing still; nothing of ours goes on after this returns.
+    await rotation.catch(() => {});
     await files.discard();
   }
 }

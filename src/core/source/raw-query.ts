@@ -52,16 +52,21 @@ export async function rawQuery(
   handlers: RawQueryHandlers = {},
 ): Promise<RawQueryStatus> {
   const core = coreOf(connection);
+  let command: RawCommand | undefined;
   try {
     return await interruptible(
       handlers.signal,
-      new Promise<RawQueryStatus>((resolve, reject) =>
-        core.addCommand(new RawCommand(core, sql, handlers, resolve, reject)),
-      ),
+      new Promise<RawQueryStatus>((resolve, reject) => {
+        command = new RawCommand(core, sql, handlers, resolve, reject);
+        core.addCommand(command);
+      }),
     );
   } catch (error) {
     // The server may still be sending the rest: nothing else can be asked here.
-    if (handlers.signal?.aborted) core.stream.destroy();
+    if (handlers.signal?.aborted) {
+      command?.abandon();
+      core.stream.destroy();
+    }
     throw error;
   }
 }
@@ -94,6 +99,7 @@ class RawCommand {
   readonly #resolve: (status: RawQueryStatus) => void;
   readonly #reject: (error: unknown) => void;
   #phase: Phase = 'send';
+  #abandoned = false;
 
   constructor(
     core: PacketConnection,
@@ -109,6 +115,11 @@ class RawCommand {
     this.#reject = reject;
   }
 
+  /** Rows that have arrived already are dropped from here on. */
+  abandon(): void {
+    this.#abandoned = true;
+  }
+
   /** mysql2 calls this when the connection breaks; it must be an own or inherited member that is a function. */
   onResult(error: unknown): void {
     this.#reject(error);
@@ -121,6 +132,7 @@ class RawCommand {
 
   /** True: the command is done. */
   execute(packet: Packet | undefined): boolean {
+    if (this.#abandoned) return false;
     if (packet === undefined || this.#phase === 'send') return this.#send();
     const { buffer, offset, end } = packet;
     const first = buffer[offset];
@@ -196,6 +208,7 @@ class RawCommand {
   }
 
   #fail(error: unknown): void {
+    this.abandon();
     this.#reject(error);
     this.#core.stream.destroy();
   }
