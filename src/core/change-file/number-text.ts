@@ -13,10 +13,10 @@ export function formatDouble(value: number): string {
 export function formatFloat(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0';
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
-  for (let digits = 6; digits < 9; digits++) {
+  // Any six digits survive a FLOAT, so with six found, fewer are found by dropping zeros; not so below the normal numbers.
+  for (let digits = Math.abs(value) < 2 ** -126 ? 1 : 6; digits < 9; digits++) {
     let text = value.toPrecision(digits);
     if (!readsBackAs(text, value)) continue;
-    // Fewer digits than six are found by dropping the zeros that toPrecision filled up with.
     if (digits === 6) text = stripZeros(text);
     return layOut(text);
   }
