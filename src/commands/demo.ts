@@ -3,7 +3,7 @@
 import { access, mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Context, defineCommand } from '../cli/command.ts';
+import { defineCommand } from '../cli/command.ts';
 import { sqlFile, walkIn } from '../cli/walk.ts';
 import { tableFolder } from '../core/change-file/layout.ts';
 import { CONFIG_FILE, readConfig } from '../core/config.ts';

@@ -213,7 +213,7 @@ async function ownership(store: Store): Promise<(key: string) => boolean> {
     const [, table] = /^_cdc\/tables\/([^/]+\/[^/]+\/)/.exec(key) ?? /^([^/]+\/[^/]+\/)_delta_log\//.exec(key) ?? [];
     if (table !== undefined) folders.add(table);
   }
-  return (key) => key.startsWith('_cdc/') || folders.has(key.split('/').slice(0, 2).join('/') + '/');
+  return (key) => key.startsWith('_cdc/') || folders.has(`${key.split('/').slice(0, 2).join('/')}/`);
 }
 
 /** Also the hidden ones, such as the store's scratch folder. */

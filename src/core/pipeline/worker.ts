@@ -1,6 +1,5 @@
 /** The worker: loads what is not loaded, follows the binlog from there, and merges what it captured. One per pipeline, by lease. */
 
-import { connectSource } from '../binlog/connection.ts';
 import { capture } from '../capture/capture.ts';
 import { type Checkpoint, CheckpointWriter } from '../capture/checkpoint.ts';
 import { formatTableName, type TableName } from '../change.ts';
@@ -140,6 +139,10 @@ class CaptureRun {
     const toLoad = source.tables.filter(({ name }) =>
       choice.load.some((one) => formatTableName(one) === formatTableName(name)),
     );
+    const tell = (text: string) => {
+      progress.update(text);
+      state.update({ doing: text });
+    };
     let next = whole;
     if (toLoad.length > 0 && request.fullLoad) {
       state.update({ state: 'loading', doing: `loading ${toLoad.length} tables` });
@@ -154,7 +157,7 @@ class CaptureRun {
         ledgerRun: (table) => this.#ledgerRun(table),
         maxFileBytes: pipeline.config.capture.maxFileBytes,
         signal: this.#stop,
-        progress: { ...progress, update: (text) => (progress.update(text), state.update({ doing: text })) },
+        progress: { ...progress, update: tell },
       });
     } else if (toLoad.length > 0 && request.from !== undefined) {
       next = await startAt({
