@@ -12,11 +12,21 @@ import { loadNumberOf } from '../change-file/name.ts';
 import { formatDouble, formatFloat } from '../change-file/number-text.ts';
 import { parseColumnType, selectSql } from '../column-type.ts';
 import { CdcError } from '../errors.ts';
+import type { Progress } from '../progress.ts';
 import { quoteName, quoteTable } from '../source/query.ts';
 import { rawQuery } from '../source/raw-query.ts';
+import type { Store } from '../store/store.ts';
 import type { TableDefinition } from '../table-definition.ts';
 import { LoadFileWriter } from './load-file-writer.ts';
-import type { LoadTableOptions } from './snapshot.ts';
+
+export interface LoadTableOptions {
+  definition: TableDefinition;
+  staging: Store;
+  /** A file is full when it reaches this; rows are never split. */
+  maxFileBytes: number;
+  signal?: AbortSignal | undefined;
+  progress: Progress;
+}
 
 /** What a field needs on its way: nothing but quotes, or the shortest digits of its number. */
 const TEXT = 0;

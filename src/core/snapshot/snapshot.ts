@@ -9,10 +9,9 @@ import type { BinlogPosition } from '../position.ts';
 import type { Progress } from '../progress.ts';
 import { readSourceTable, type SourceTable } from '../source/read-definition.ts';
 import { readServer, type SourceServer } from '../source/server.ts';
-import type { Store } from '../store/store.ts';
 import { defineTable, type TableDefinition } from '../table-definition.ts';
 import { insideSavepoint, openView, tableChanged } from './consistent-view.ts';
-import { loadTable } from './load-table.ts';
+import { type LoadTableOptions, loadTable } from './load-table.ts';
 
 export interface SnapshotTable {
   name: TableName;
@@ -26,15 +25,6 @@ export interface LoadableTable {
   name: TableName;
   /** Its definition, beginning at this number. */
   define(number: ChangeNumber): TableDefinition;
-}
-
-export interface LoadTableOptions {
-  definition: TableDefinition;
-  staging: Store;
-  /** A file is full when it reaches this; rows are never split. */
-  maxFileBytes: number;
-  signal?: AbortSignal | undefined;
-  progress: Progress;
 }
 
 export interface Snapshot {

@@ -124,6 +124,32 @@ describeOnServers('a full load', (flavor) => {
     expect(loaded.map(({ fields }) => fields)).toEqual(captured.map(({ fields }) => fields));
   });
 
+  test('generated and invisible columns come by both ways, and MySQL’s invisible primary key', async () => {
+    const create = `(a INT, b VARCHAR(20), kept INT AS (a + 1) STORED, virt VARCHAR(30) AS (CONCAT(b, '!')) VIRTUAL, hidden INT ${
+      flavor === 'mysql' ? 'DEFAULT 7 INVISIBLE' : 'INVISIBLE DEFAULT 7'
+    }`;
+    if (flavor === 'mysql') {
+      await admin.query('SET SESSION sql_generate_invisible_primary_key = ON');
+      await admin.query(`CREATE TABLE g ${create})`);
+      await admin.query('SET SESSION sql_generate_invisible_primary_key = OFF');
+    } else await admin.query(`CREATE TABLE g ${create}, PRIMARY KEY (a))`);
+    const from = await positionNow();
+    await admin.query("INSERT INTO g (a, b) VALUES (1, 'x'), (2, NULL)");
+    const until = await positionNow();
+    const snapshot = await open(['g']);
+    const definition = snapshot.tables[0]!.define(1n);
+    expect(definition.key).toEqual([flavor === 'mysql' ? 'my_row_id' : 'a']);
+    expect(definition.columns.filter(({ generated }) => generated).map(({ name }) => name)).toEqual(['kept', 'virt']);
+    expect(definition.columns.filter(({ invisible }) => invisible).map(({ name }) => name)).toEqual(
+      flavor === 'mysql' ? ['my_row_id', 'hidden'] : ['hidden'],
+    );
+    const store = await staging();
+    const loaded = await linesIn(store, await load(snapshot, store));
+    const captured = linesOf(await readBinlog({ server, from, until, definitions: [definition] }));
+    expect(captured).toHaveLength(2);
+    expect(loaded.map(({ fields }) => fields)).toEqual(captured.map(({ fields }) => fields));
+  });
+
   test('stands at exactly one position, over all tables, while writers write', { timeout: 120_000 }, async () => {
     await admin.query('CREATE TABLE a (id INT PRIMARY KEY, balance INT NOT NULL)');
     await admin.query('CREATE TABLE b (id INT PRIMARY KEY, balance INT NOT NULL)');
