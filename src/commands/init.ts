@@ -1,16 +1,14 @@
 /** Makes a pipeline: cdc.yaml where there is none, the server, the replication user, the folders. */
 
-import { access, writeFile } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
-import { type Context, defineCommand } from '../cli/command.ts';
+import { writeFile } from 'node:fs/promises';
+import { chooseConfig } from '../cli/choose-config.ts';
+import { defineCommand } from '../cli/command.ts';
 import { renderFindings } from '../cli/findings.ts';
-import type { Config } from '../core/config.ts';
-import { CdcError, UsageError } from '../core/errors.ts';
+import { renderSteps } from '../cli/steps.ts';
 import { lookAtLocal, makeLocal, type Step } from '../core/pipeline/local-resources.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 import { checkPipeline } from '../core/pipeline/source-tables.ts';
 import type { Finding } from '../core/source/finding.ts';
-import { renderSteps } from './plan.ts';
 
 export interface InitOptions {
   /** Values of a new cdc.yaml; with one that is there, they must agree with it. */
@@ -91,54 +89,4 @@ interface InitReport {
   steps: Step[];
   findings: Finding[];
   made: boolean;
-}
-
-/** The configuration that is there, which the options must agree with, or the text of a new one. */
-export async function chooseConfig(
-  options: InitOptions,
-  context: Context,
-): Promise<{ config: Config; text: string; isNew: boolean }> {
-  if (await exists(context.configFile)) {
-    const config = await context.config();
-    refuseOther(options, config);
-    return { config, text: '', isNew: false };
-  }
-  const { configTemplate, pipelineName } = await import('../core/config-template.ts');
-  const { parseConfig } = await import('../core/config.ts');
-  if (options.target !== undefined && options.target !== 'local')
-    throw new UsageError(`--target ${options.target}: it is not built yet`, 'cdc init --target local');
-  const text = configTemplate({
-    name: options.name ?? pipelineName(basename(dirname(context.configFile))),
-    source: options.source ?? 'private',
-    tables: options.tables,
-  });
-  return { config: parseConfig({ file: context.configFile, text }), text, isNew: true };
-}
-
-/** An option that says something else than the file would be lost in silence. */
-function refuseOther(options: InitOptions, config: Config): void {
-  const { source } = config;
-  const url = source.kind === 'private' ? 'private' : `mysql://${source.user}@${source.host}:${source.port}`;
-  const patterns = config.tables.map((rule) => rule.pattern);
-  const others = [
-    ...(options.target !== undefined && options.target !== config.target ? [`target is ${config.target}`] : []),
-    ...(options.name !== undefined && options.name !== config.name ? [`name is ${config.name}`] : []),
-    ...(options.source !== undefined && options.source.replace(/\/$/, '') !== url ? [`source is ${url}`] : []),
-    ...(options.tables.length > 0 && options.tables.join() !== patterns.join()
-      ? [`tables is [${patterns.join(', ')}]`]
-      : []),
-  ];
-  if (others.length > 0)
-    throw new CdcError(
-      'config.exists',
-      `making the pipeline: ${config.file} is there, and in it ${others.join(', ')}`,
-      { hint: `edit ${config.file}, or leave the options out` },
-    );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,7 +1,8 @@
 /** Shows what `cdc init` would make. */
 
+import { chooseConfig } from '../cli/choose-config.ts';
 import { defineCommand } from '../cli/command.ts';
-import { textTable } from '../cli/table.ts';
+import { renderSteps } from '../cli/steps.ts';
 import { lookAtLocal, type Step } from '../core/pipeline/local-resources.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 
@@ -25,11 +26,7 @@ export const command = defineCommand({
   ],
   parse: (input): PlanOptions => ({ exitCode: input.has('exit-code') }),
   async run(options: PlanOptions, context): Promise<{ steps: Step[]; pending: boolean; exitCode: boolean }> {
-    const { chooseConfig } = await import('./init.ts');
-    const { config, isNew } = await chooseConfig(
-      { target: undefined, source: undefined, tables: [], name: undefined },
-      context,
-    );
+    const { config, isNew } = await chooseConfig({}, context);
     const { steps } = await lookAtLocal(openPipeline(config, context.env.variables), !isNew);
     return { steps, pending: steps.some((step) => step.action !== 'none'), exitCode: options.exitCode };
   },
@@ -38,11 +35,3 @@ export const command = defineCommand({
   exitCode: (report) => (report.exitCode && report.pending ? 3 : 0),
   next: (report) => (report.pending ? ['cdc init'] : ['cdc replicate']),
 });
-
-export function renderSteps(steps: readonly Step[]): string {
-  return textTable(steps, [
-    { title: 'step', value: (step) => step.id },
-    { title: 'action', value: (step) => (step.action === 'none' ? 'is there' : step.action) },
-    { title: 'resource', value: (step) => step.resource },
-  ]);
-}

@@ -5,7 +5,6 @@
 
 import { z } from 'zod';
 import type { EventMark } from '../binlog/events.ts';
-import { formatTableName, type TableName } from '../change.ts';
 import { CHECKPOINT_KEY } from '../change-file/layout.ts';
 import { CdcError } from '../errors.ts';
 import type { BinlogPosition } from '../position.ts';
@@ -155,9 +154,4 @@ export class CheckpointWriter {
       );
     this.#tag = await this.#staging.tagOf(CHECKPOINT_KEY);
   }
-}
-
-/** The entry of a table, if it is followed. */
-export function tableCheckpoint(checkpoint: Checkpoint | undefined, table: TableName): TableCheckpoint | undefined {
-  return checkpoint?.tables[formatTableName(table)];
 }
