@@ -7,7 +7,9 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise';
 import { describe, inject } from 'vitest';
+import { CdcError } from '../../src/core/errors.ts';
 import { silent } from '../../src/core/progress.ts';
+import { freePort } from '../../src/core/server/port.ts';
 import type { ServerFlavor } from '../../src/core/server/server-binary.ts';
 import { waitUntilGone } from '../../src/core/server/server-process.ts';
 import { startPrivateServer } from '../../src/core/server/start.ts';
@@ -92,7 +94,14 @@ export async function startTestServer(flavor: ServerFlavor, options: StartTestSe
     process.kill(state.pid, 'SIGKILL');
     if (!(await waitUntilGone(state.pid, 10_000))) throw new Error(`pid ${state.pid} survived SIGKILL`);
   };
-  let facts: PrivateServer = await start(options.extraArgs, options.port);
+  // Not the template's port, which every copy would try first.
+  let facts: PrivateServer = await start(options.extraArgs, options.port ?? (await freePort())).catch(
+    (error: unknown) => {
+      if (options.port !== undefined || !(error instanceof CdcError) || error.code !== 'server.port-in-use')
+        throw error;
+      return start(options.extraArgs, undefined);
+    },
+  );
 
   const connection = (as: 'admin' | 'cdc' = 'admin') => ({ host: facts.host, port: facts.port, ...facts.users[as] });
   const connect = (as?: 'admin' | 'cdc') => createConnection({ ...connection(as), multipleStatements: true });

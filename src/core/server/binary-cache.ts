@@ -23,7 +23,7 @@ export async function prepareCache(cacheDir: string): Promise<string> {
     return folder;
   } catch (error) {
     throw new CdcError('server.cache', `making the cache folder ${folder}: ${messageOf(error)}`, {
-      hint: 'set CDC_CACHE_DIR to a folder that can be written',
+      hint: 'set CDC_CACHE to a folder that can be written',
       cause: error,
     });
   }

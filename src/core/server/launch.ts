@@ -36,7 +36,8 @@ export async function launch(options: LaunchOptions): Promise<ServerRecord & { p
   const launched = { ...record, pid: child.pid };
   await writeRecord(folder, launched);
   try {
-    await waitUntilReady({ child, port, user: credentials.admin, dataDir: paths.dataDir, progress, signal });
+    const log = { file: paths.errorLog, from: logStart };
+    await waitUntilReady({ child, log, port, user: credentials.admin, dataDir: paths.dataDir, progress, signal });
   } catch (error) {
     child.kill();
     if (error instanceof CancelledError) throw error;

@@ -12,6 +12,8 @@ export interface WaitUntilReadyOptions {
   /** One of the two tells whether the process still lives. */
   child?: { hasEnded: () => boolean };
   pid?: number;
+  /** What a server just spawned says, from this byte on: until it says it is up, whoever answers on its port is another. */
+  log?: { file: string; from: number };
   user: { user: string; password: string };
   dataDir: string;
   progress: Progress;
@@ -22,11 +24,13 @@ export interface WaitUntilReadyOptions {
 const LONGEST_START_MS = 300_000;
 
 export async function waitUntilReady(options: WaitUntilReadyOptions): Promise<void> {
-  const { child, pid, dataDir, progress, signal } = options;
+  const { child, pid, log, dataDir, progress, signal } = options;
   const begin = Date.now();
   for (let attempt = 0; ; attempt++) {
     throwIfCancelled(signal);
-    if (await login(options)) return;
+    const isUp =
+      log === undefined || (await lastLogLines(log.file, log.from)).some((line) => /ready for connections/.test(line));
+    if (isUp && (await login(options))) return;
     const ended = child !== undefined ? child.hasEnded() : pid !== undefined && !(await isServerOf(pid, dataDir));
     if (ended) throw new CdcError('server.start-failed', 'starting the private server: it ended');
     if (Date.now() - begin > LONGEST_START_MS) {

@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { CdcError } from '../../../src/core/errors.ts';
 import { type Progress, silent } from '../../../src/core/progress.ts';
 import { freePort } from '../../../src/core/server/port.ts';
+import { waitUntilReady } from '../../../src/core/server/readiness.ts';
 import type { ServerFlavor } from '../../../src/core/server/server-binary.ts';
 import { isAlive, waitUntilGone } from '../../../src/core/server/server-process.ts';
 import {
@@ -275,6 +276,25 @@ describeOnServers('a private server', (flavor) => {
       other.close();
     }
     await server.restart();
+  });
+
+  it('waits for its own process, whatever another server on its port answers', async () => {
+    // One just spawned that has said nothing yet and then ends, while this server holds the port with other passwords.
+    const log = path.join(base, 'error.log');
+    await writeFile(log, '');
+    let looks = 0;
+    const error = await failure(
+      waitUntilReady({
+        port: server.port,
+        child: { hasEnded: () => ++looks > 3 },
+        log: { file: log, from: 0 },
+        user: { user: 'root', password: 'not the one of this server' },
+        dataDir: path.join(base, 'data'),
+        progress: silent,
+      }),
+    );
+    expect(error.code).toBe('server.start-failed');
+    expect(looks).toBe(4);
   });
 
   it('refuses another port while it runs', async () => {
