@@ -1,0 +1,100 @@
+/** Brings dist/ up to date with src/, once, for tests that run the built command line; several processes may ask at a time. */
+
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
+const DIST = join(REPOSITORY, 'dist');
+const STAMP = join(DIST, 'cli.js');
+const LOCK = join(REPOSITORY, '.cache', 'build.lock');
+
+let built: Promise<void> | undefined;
+
+export function ensureBuilt(): Promise<void> {
+  built ??= build();
+  return built;
+}
+
+async function build(): Promise<void> {
+  if (await isFresh()) return;
+  await mkdir(dirname(LOCK), { recursive: true });
+  while (!(await lock())) await sleep(200);
+  try {
+    // Whoever held the lock before may have built just this.
+    if (!(await isFresh())) await compile();
+  } finally {
+    await rm(LOCK, { force: true });
+  }
+}
+
+async function isFresh(): Promise<boolean> {
+  const compiled = await stat(STAMP).catch(() => undefined);
+  if (compiled === undefined) return false;
+  for (const file of await filesIn(join(REPOSITORY, 'src'))) {
+    if ((await stat(file)).mtimeMs > compiled.mtimeMs) return false;
+  }
+  return true;
+}
+
+/** Into a folder aside and moved file by file: another process may be running what is in dist. */
+async function compile(): Promise<void> {
+  const aside = join(REPOSITORY, '.cache', `dist-${randomUUID()}`);
+  try {
+    const { code, output } = await runTsc(aside);
+    const files = await filesIn(aside);
+    if (!files.includes(join(aside, 'cli.js'))) throw new Error(`cannot build dist (exit ${code}): ${output}`);
+    // cli.js is the stamp: last, so that a build cut short counts as none.
+    files.sort((a, b) => Number(a === join(aside, 'cli.js')) - Number(b === join(aside, 'cli.js')));
+    for (const file of files) {
+      const target = join(DIST, relative(aside, file));
+      await mkdir(dirname(target), { recursive: true });
+      await rename(file, target);
+    }
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+}
+
+function runTsc(outDir: string): Promise<{ code: number | null; output: string }> {
+  const tsc = join(REPOSITORY, 'node_modules', 'typescript', 'bin', 'tsc');
+  const child = spawn(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', outDir], {
+    cwd: REPOSITORY,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, output }));
+  });
+}
+
+async function lock(): Promise<boolean> {
+  try {
+    await writeFile(LOCK, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch {
+    const holder = Number(await readFile(LOCK, 'utf8').catch(() => ''));
+    if (holder > 0 && !isAlive(holder)) await rm(LOCK, { force: true });
+    return false;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}

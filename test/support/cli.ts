@@ -1,0 +1,78 @@
+/** The built command line as a child process: what a person types, with the exit code and the streams a shell sees. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { ensureBuilt } from './build.ts';
+
+const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../bin/cdc.js', import.meta.url));
+
+export interface CdcOptions {
+  cwd: string;
+  /** On top of a clean environment: PATH and HOME, no CDC_* of the caller but the cache of fetched servers. */
+  env?: Record<string, string>;
+  /** What is piped in; without it stdin is closed at once. */
+  input?: string;
+}
+
+export interface CdcResult {
+  /** Null when a signal ended it. */
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunningCdc {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  /** What it has written so far. */
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly ended: Promise<CdcResult>;
+}
+
+export async function runCdc(args: readonly string[], options: CdcOptions): Promise<CdcResult> {
+  return (await startCdc(args, options)).ended;
+}
+
+export async function startCdc(args: readonly string[], options: CdcOptions): Promise<RunningCdc> {
+  await ensureBuilt();
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
+    cwd: options.cwd,
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      TMPDIR: process.env.TMPDIR,
+      CDC_CACHE: `${REPOSITORY}.cache`,
+      NO_COLOR: '1',
+      ...options.env,
+    },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  // A command that does not read its input may be gone before it is written.
+  child.stdin.on('error', () => {});
+  child.stdin.end(options.input ?? '');
+  const stdout = () => Buffer.concat(out).toString();
+  const stderr = () => Buffer.concat(err).toString();
+  const ended = new Promise<CdcResult>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal, stdout: stdout(), stderr: stderr() }));
+  });
+  if (child.pid === undefined) return ended.then(() => Promise.reject(new Error('the command did not start')));
+  return {
+    process: child,
+    pid: child.pid,
+    ended,
+    get stdout() {
+      return stdout();
+    },
+    get stderr() {
+      return stderr();
+    },
+  };
+}
