@@ -8,7 +8,7 @@ import { formatTableName, type TableName } from '../core/change.ts';
 import { needStagedFile } from '../core/change-file/find-file.ts';
 import type { ConfigOverride } from '../core/config.ts';
 import { withEngine } from '../core/engine/engine.ts';
-import { UsageError } from '../core/errors.ts';
+import { CancelledError, UsageError } from '../core/errors.ts';
 import { mergeLooseFile } from '../core/merge/merge-loose-file.ts';
 import type { TableMergeReport } from '../core/merge/merge-table.ts';
 import {
@@ -31,6 +31,7 @@ export interface LooseFileOptions {
   columns: string;
   lake: string;
   again: boolean;
+  takeOver: boolean;
 }
 
 /** What is pending in the pipeline of cdc.yaml. */
@@ -40,6 +41,7 @@ export interface PendingOptions {
   file: string | undefined;
   tables: TableName[];
   watch: boolean;
+  takeOver: boolean;
   overrides: ConfigOverride[];
 }
 
@@ -81,9 +83,11 @@ export const command = defineCommand({
     lake: { value: 'DIR', help: 'loose file: the folder of the lake; needs no cdc.yaml' },
     again: { help: 'loose file: apply it although the same bytes were applied before' },
     watch: { short: 'w', help: 'merge whenever a file arrives, until Ctrl-C' },
+    'take-over': { help: 'take the table from another merge that will not come back; asks first' },
     engine: { value: 'ENGINE', help: 'what does the work: local', default: 'merge.engine, else local' },
   },
   changes: true,
+  asks: true,
   description: `
     Applies the pending change files of each table in order, the last change of a key counts, and commits them to the
     Delta table as one version: readers see all of it or nothing. Applied once is applied for good; a file that comes
@@ -106,6 +110,7 @@ export const command = defineCommand({
     const file = input.argument('file');
     const tables = input.list('table').map((text) => parseTableName(text, '--table'));
     const lake = input.text('lake');
+    const takeOver = input.has('take-over');
     if (lake === undefined) {
       for (const option of ['key', 'columns', 'again'] as const)
         if (input.has(option))
@@ -114,7 +119,7 @@ export const command = defineCommand({
             'add --lake DIR, or leave the option out to merge a file of the pipeline',
           );
       const overrides = input.override('engine', 'merge.engine');
-      return { kind: 'pending', file, tables, watch: input.has('watch'), overrides };
+      return { kind: 'pending', file, tables, watch: input.has('watch'), takeOver, overrides };
     }
     const key = input.list('key').flatMap((text) => text.split(',').map((name) => name.trim()));
     const columns = input.text('columns');
@@ -130,10 +135,12 @@ export const command = defineCommand({
         "add --columns 'id bigint, name varchar(50)' in the order of the file",
       );
     if (input.has('watch')) throw new UsageError('merge: --watch is for a pipeline, not for a loose file');
-    return { kind: 'loose', file, table, key, columns, lake, again: input.has('again') };
+    return { kind: 'loose', file, table, key, columns, lake, again: input.has('again'), takeOver };
   },
 
   async run(options: MergeOptions, context: Context): Promise<MergeReport> {
+    const question = 'Take the table from whoever merges it now? Two at once would undo each other.';
+    if (options.takeOver && !(await context.confirm(question))) throw new CancelledError('nothing was merged');
     return options.kind === 'loose' ? mergeLoose(options, context) : mergePipeline(options, context);
   },
 
@@ -206,7 +213,14 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
     };
   }
 
-  const outcomes = await mergePending({ pipeline, tables, upTo: file?.key, progress, signal });
+  const outcomes = await mergePending({
+    pipeline,
+    tables,
+    upTo: file?.key,
+    takeOver: options.takeOver,
+    progress,
+    signal,
+  });
   const [only] = outcomes;
   if (outcomes.length === 1 && only !== undefined && 'error' in only) throw only.error;
   const merged = outcomes.map((outcome) => outcomeOf(outcome, progress));

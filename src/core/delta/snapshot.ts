@@ -248,7 +248,7 @@ function noVersion(table: LakeTable, version: number, log: readonly ListedFile[]
   return new CdcError(
     'lake.no-version',
     `reading ${table.store.location}/${table.folder} at version ${version}: the log has versions up to ${newest}, and old ones are cleaned away`,
-    { hint: 'cdc history shows the versions that can be read' },
+    { hint: 'leave the version out to read the newest' },
   );
 }
 

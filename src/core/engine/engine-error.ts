@@ -22,7 +22,7 @@ export function engineError(error: unknown, sql: string): Error {
     );
   if (/^Out of Memory Error/i.test(message))
     return new CdcError('engine.out-of-memory', `working on the data: ${firstLine(message)}`, {
-      hint: 'raise merge.memory in cdc.yaml',
+      hint: 'raise merge.memory_limit in cdc.yaml',
       cause: error,
     });
   if (/^IO Error/i.test(message) && /permission denied/i.test(message))

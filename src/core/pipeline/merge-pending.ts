@@ -44,6 +44,8 @@ export interface MergePendingOptions {
   tables: readonly TableName[];
   /** The key of a file: what is pending before it comes first, nothing after it. */
   upTo?: string | undefined;
+  /** Takes the tables' leases from whoever holds them. */
+  takeOver?: boolean;
   progress: Progress;
   signal: AbortSignal;
 }
@@ -82,9 +84,9 @@ export async function countPending(
 async function mergeOne(
   options: Omit<MergePendingOptions, 'tables'> & { engine: Engine; table: TableName; known?: KnownRanges },
 ): Promise<MergeOutcome> {
-  const { pipeline, table, engine, upTo, known, progress, signal } = options;
+  const { pipeline, table, engine, upTo, takeOver = false, known, progress, signal } = options;
   try {
-    const more = { engine, upTo, progress, signal, ...(known && { known }) };
+    const more = { engine, upTo, takeOver, progress, signal, ...(known && { known }) };
     return { table, report: await mergeTable({ ...pipeline.mergeOf(table), ...more }) };
   } catch (error) {
     if (!(error instanceof CdcError) || error instanceof CancelledError) throw error;
