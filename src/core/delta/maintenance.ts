@@ -7,6 +7,8 @@ import { writeCheckpoint } from './write-checkpoint.ts';
 
 /** As Spark does. */
 const COMMITS_PER_CHECKPOINT = 10;
+/** The clean-up looks at every file of the log, of which a busy day leaves many. */
+const COMMITS_PER_CLEANUP = 100;
 
 /** The version whose checkpoint is due: the newest multiple of ten below the tip that has none yet. */
 export function dueCheckpoint(snapshot: Snapshot): number | undefined {
@@ -15,7 +17,7 @@ export function dueCheckpoint(snapshot: Snapshot): number | undefined {
 }
 
 /**
- * Writes the checkpoint that is due, and after one cleans the log. `assertHeld` throws when the table's lease is lost.
+ * Writes the checkpoint that is due, and after every tenth one cleans the log. `assertHeld` throws when the table's lease is lost.
  * Returns the snapshot to go on with.
  */
 export async function maintainLog(
@@ -30,8 +32,10 @@ export async function maintainLog(
   if (below === undefined) return snapshot;
   await options.assertHeld();
   await writeCheckpoint(table, below, options.now);
-  await options.assertHeld();
-  await cleanLog(table, snapshot, options.now);
+  if (version % COMMITS_PER_CLEANUP === 0) {
+    await options.assertHeld();
+    await cleanLog(table, snapshot, options.now);
+  }
   return { ...snapshot, checkpointVersion: version };
 }
 

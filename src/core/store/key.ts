@@ -10,7 +10,17 @@ export function assertKey(key: string): void {
       throw new RangeError(`"${key}" is not a key of a store`);
 }
 
-/** By UTF-8 bytes, as S3 lists: JavaScript's own order is by UTF-16 units and differs above U+FFFF. */
+/** By UTF-8 bytes, as S3 lists: JavaScript's own order is by UTF-16 units, which puts U+E000 to U+FFFF above the rest. */
 export function compareKeys(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  const length = Math.min(a.length, b.length);
+  for (let index = 0; index < length; index++) {
+    const difference = rank(a.charCodeAt(index)) - rank(b.charCodeAt(index));
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+/** A UTF-16 unit by the place of its character: surrogates, which make the characters above U+FFFF, come last. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }

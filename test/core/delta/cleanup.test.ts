@@ -7,7 +7,7 @@ import { dueCheckpoint, maintainLog, vacuumTable } from '../../../src/core/delta
 import type { LakeColumn } from '../../../src/core/delta/schema.ts';
 import { readSnapshot, type Snapshot } from '../../../src/core/delta/snapshot.ts';
 import { writeCheckpoint } from '../../../src/core/delta/write-checkpoint.ts';
-import { createTable, NOW, openTestLake, type TestLake, writeRows } from '../../support/lake.ts';
+import { commit, createTable, NOW, openTestLake, type TestLake, writeRows } from '../../support/lake.ts';
 
 const COLUMNS: LakeColumn[] = [{ lake: 'id', delta: 'long' }];
 const HOUR = 3_600_000;
@@ -90,6 +90,16 @@ describe('checkpoints', () => {
 });
 
 describe('log cleanup', () => {
+  it('comes with the checkpoint of every hundredth version', async () => {
+    const { lake, snapshot } = await tableWith(1);
+    let last = snapshot;
+    for (let version = 2; version <= 101; version++) last = await commit(lake, last, []);
+    await age(join(lake.path, '_delta_log'), () => 50);
+    await writeCheckpoint(lake, (await readSnapshot(lake, { version: 90 }))!, NOW);
+    expect((await maintainLog(lake, last, held)).checkpointVersion).toBe(100);
+    expect((await logOf(lake)).slice(0, 2)).toEqual(['100.checkpoint.parquet', '100.json']);
+  });
+
   it('keeps the newest checkpoint older than the retention, with its commit, and all after it', async () => {
     const { lake, snapshot } = await tableWith(25);
     for (const version of [5, 10, 20]) await writeCheckpoint(lake, (await readSnapshot(lake, { version }))!, NOW);

@@ -11,6 +11,7 @@ import { createTable, openTestLake, type TestLake } from '../../support/lake.ts'
 import { hasDeltaReader, readDeltaTable } from '../../support/python.ts';
 import { temporaryFolder } from '../../support/temp-folder.ts';
 import { applyBatches, countingStore } from './children/batches.ts';
+import type { RaceReport } from './children/race-commits.ts';
 
 const COLUMNS = [{ lake: 'id', delta: 'long' as const }];
 let racer: CompiledChild;
@@ -33,8 +34,10 @@ describe('two processes that commit on one table', () => {
     const children = ['a', 'b'].map((app) => racer.start(root, app, '60'));
     await Promise.all(children.map((child) => once(child, 'message')));
     for (const child of children) child.send('go');
-    const taken = await Promise.all(children.map(async (child) => Number((await once(child, 'message'))[0])));
-    expect(taken.reduce((sum, count) => sum + count)).toBeGreaterThan(0);
+    const reports = await Promise.all(
+      children.map(async (child): Promise<RaceReport> => (await once(child, 'message'))[0]),
+    );
+    expect(reports.reduce((sum, { taken }) => sum + taken, 0)).toBeGreaterThan(0);
 
     const snapshot = await readSnapshot(lake);
     expect(snapshot?.version).toBe(120);

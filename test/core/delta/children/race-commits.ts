@@ -6,6 +6,11 @@ import { readSnapshot, updateSnapshot } from '../../../../src/core/delta/snapsho
 import { openEngine } from '../../../../src/core/engine/engine.ts';
 import { openLocalStore } from '../../../../src/core/store/local.ts';
 
+/** What it sends at its end. */
+export interface RaceReport {
+  taken: number;
+}
+
 const [root = '', appId = '', commits = ''] = process.argv.slice(2);
 const engine = await openEngine({ tempDirectory: join(root, '.tmp-engine'), threads: 1 });
 const table = { store: openLocalStore(root), folder: 'shop/orders/', engine };
@@ -29,6 +34,7 @@ for (let version = 1; version <= Number(commits); ) {
     snapshot = snapshot && (await updateSnapshot(table, snapshot));
   }
 }
-process.send?.(taken);
+const report: RaceReport = { taken };
+process.send?.(report);
 process.disconnect();
 engine.close();
