@@ -1,7 +1,8 @@
 /** Connections to the source: one way to connect, one session, and what driver errors mean to a user. */
 
+import net from 'node:net';
 import mysql from 'mysql2/promise';
-import { CancelledError, CdcError, messageOf, nativeCodeOf } from '../errors.ts';
+import { CdcError, messageOf, nativeCodeOf, throwIfCancelled } from '../errors.ts';
 
 export interface SourceAddress {
   host: string;
@@ -30,13 +31,18 @@ export async function connectSource(
   options: { signal?: AbortSignal; multipleStatements?: boolean } = {},
 ): Promise<mysql.Connection> {
   const { signal } = options;
-  if (signal?.aborted) throw new CancelledError();
+  throwIfCancelled(signal);
+  const socket = openSocket(address);
+  const abort = () => socket.destroy();
+  signal?.addEventListener('abort', abort, { once: true });
+  socket.once('close', () => signal?.removeEventListener('abort', abort));
   let connection: mysql.Connection;
   try {
     connection = await mysql.createConnection({
-      ...(address.socket === undefined
-        ? { host: address.host, port: address.port }
-        : { socketPath: address.socket, host: address.host }),
+      stream: () => socket,
+      host: address.host,
+      port: address.port,
+      ...(address.socket === undefined ? {} : { socketPath: address.socket }),
       user: address.user,
       password: address.password,
       ...(address.database === undefined ? {} : { database: address.database }),
@@ -44,25 +50,31 @@ export async function connectSource(
       charset: 'utf8mb4_general_ci',
       multipleStatements: options.multipleStatements ?? false,
       connectTimeout: 10_000,
-      enableKeepAlive: true,
       typeCast: (field: { string(encoding: string): string | null }) => field.string('utf8'),
     });
   } catch (error) {
+    socket.destroy();
+    throwIfCancelled(signal);
     throw connectError(error, address);
   }
   // A connection that dies while nobody waits for it must not take the process with it; the next query reports it.
   connection.on('error', () => {});
-  const abort = () => connection.destroy();
-  signal?.addEventListener('abort', abort, { once: true });
-  connection.once('end', () => signal?.removeEventListener('abort', abort));
   try {
     await connection.query(SESSION);
   } catch (error) {
     connection.destroy();
-    if (signal?.aborted) throw new CancelledError();
+    throwIfCancelled(signal);
     throw sourceError(error, `preparing the session on ${describe(address)}`);
   }
   return connection;
+}
+
+function openSocket(address: SourceAddress): net.Socket {
+  if (address.socket !== undefined) return net.connect(address.socket);
+  const socket = net.connect({ port: address.port, host: address.host, noDelay: true, keepAlive: true });
+  // TLS compares the certificate with the name it is told, or with this. mysql2 tells no name when the host is an IP address,
+  // and Node itself notes only names; without either it would accept a certificate for "localhost".
+  return Object.assign(socket, { _host: address.host });
 }
 
 function tlsOptions(ca: string | undefined) {
