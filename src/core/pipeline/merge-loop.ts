@@ -1,6 +1,5 @@
 /** The merging half of a worker: merges each table soon after capture publishes for it, looks for itself once a minute, keeps to the write budget. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { formatTableName, type TableName } from '../change.ts';
 import type { Engine } from '../engine/engine.ts';
 import { CancelledError } from '../errors.ts';
@@ -61,6 +60,7 @@ export class MergeLoop {
   /** Runs until the signal fires; a merge under way is finished first. */
   async run(): Promise<void> {
     const { signal } = this.#options;
+    signal.addEventListener('abort', () => this.#wake?.(), { once: true });
     while (!signal.aborted) {
       const now = Date.now();
       const slot = [...this.#slots.values()]
@@ -71,11 +71,7 @@ export class MergeLoop {
         continue;
       }
       const next = Math.min(now + LOOK_MS, ...[...this.#slots.values()].map((one) => Math.max(one.due, one.notBefore)));
-      const woken = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      await Promise.race([woken, sleep(Math.max(next - now, 1), undefined, { signal }).catch(() => undefined)]);
-      this.#wake = undefined;
+      await this.#sleep(next - now);
     }
     for (const slot of this.#slots.values())
       for (const waiter of slot.waiters.splice(0)) waiter.reject(new CancelledError());
@@ -91,6 +87,19 @@ export class MergeLoop {
     });
     this.#wake?.();
     await Promise.all(merged);
+  }
+
+  /** Until the time has passed, somebody wakes it, or the signal fires. */
+  #sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(wake, milliseconds);
+      this.#wake = wake;
+    });
   }
 
   #slot(name: TableName): TableSlot {
