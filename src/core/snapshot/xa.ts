@@ -1,7 +1,7 @@
 /** XA transactions in doubt: prepared, in the binlog already, not committed. A load must not begin among them (contract.md 2). */
 
 import type { Connection } from 'mysql2/promise';
-import { nativeCodeOf } from '../errors.ts';
+import { CdcError, nativeCodeOf } from '../errors.ts';
 import { queryRows } from '../source/query.ts';
 
 const DOING = 'looking for XA transactions in doubt';
@@ -26,10 +26,12 @@ export async function xaInDoubt(
       /denied|privilege/i.test(error instanceof Error ? error.message : '') || nativeCodeOf(cause) === 'ER_XAER_RMERR';
     if (!denied) throw error;
     if ((await prepared(connection, signal)) === 0) return undefined;
-    return {
-      retry: 'there are XA transactions, and the user may not see which of them are in doubt',
-      hint: 'GRANT XA_RECOVER_ADMIN ON *.* TO the user',
-    };
+    // The server's count never goes back, so waiting would not help.
+    throw new CdcError(
+      'grant.xa-recover',
+      `${DOING}: XA transactions are used on the source, and the user may not see which of them are in doubt`,
+      { hint: 'GRANT XA_RECOVER_ADMIN ON *.* TO the user', cause: error },
+    );
   }
 }
 
