@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { type Action, fileKey, formatActions, parseActions } from './actions.ts';
 import { commitKey, type LakeTable } from './lake-table.ts';
 import type { RawJson } from './raw-json.ts';
-import { advance, firstSnapshot, type Snapshot } from './snapshot.ts';
+import { advance, firstSnapshot, type Snapshot, stillStands } from './snapshot.ts';
 
 export interface CommitRequest {
   /** The snapshot that the actions were worked out from; undefined makes the table. */
@@ -19,7 +19,7 @@ export interface CommitRequest {
   now: Date;
 }
 
-/** `taken`: someone else made that version. The work is to be planned again on a snapshot read anew, never put on top. */
+/** `taken`: someone else made that version, or the log has moved on past it. The work is to be planned again on a snapshot read anew, never put on top. */
 export type CommitResult = { state: 'committed'; snapshot: Snapshot } | { state: 'taken' };
 
 /** The data files of the actions must be durable already. */
@@ -41,6 +41,7 @@ export async function commitVersion(table: LakeTable, request: CommitRequest): P
     txnId: transactionId,
   };
   const lines: Action[] = [{ commitInfo }, ...actions];
+  if (previous !== undefined && !(await stillStands(table, previous))) return { state: 'taken' };
   // Commit point: readers see the new version from here.
   const written = await table.store.putIfAbsent(key, formatActions(lines));
   // A reply that was lost and a retry that then found the file there: ours all the same, if it holds our id.

@@ -27,8 +27,8 @@ export interface Snapshot {
   tombstones: ReadonlyMap<string, RemoveFile>;
   /** Of the newest checkpoint this was read from; undefined when there was none. */
   checkpointVersion: number | undefined;
-  /** The commit's file as it was read: another size or time later means that somebody replaced it. */
-  tip: { size: number; modified: Date };
+  /** The commit's file as it was read (the checkpoint's, where the commit is gone). */
+  tip: StoredObject;
 }
 
 /** What is known while the log is replayed. */
@@ -100,17 +100,25 @@ async function readOnce(table: LakeTable, wanted: number | undefined): Promise<S
 
 /** Carries a snapshot forward to the newest version without reading what it knows; reads anew when the log it came from is gone or replaced. */
 export async function updateSnapshot(table: LakeTable, previous: Snapshot): Promise<Snapshot | undefined> {
-  const before = await table.store.stat(commitKey(table.folder, previous.version));
-  if (before?.size !== previous.tip.size || before.modified.getTime() !== previous.tip.modified.getTime())
-    return await readSnapshot(table);
+  if (!(await stillStands(table, previous))) return await readSnapshot(table);
   let snapshot = previous;
   for (;;) {
     const key = commitKey(table.folder, snapshot.version + 1);
     const tip = await table.store.stat(key);
     if (tip === undefined) return snapshot;
-    const actions = parseCommit(table, key, await table.store.get(key));
-    snapshot = advance(table, snapshot, actions, tip);
+    const body = await table.store.getIfPresent(key);
+    if (body === undefined) return await readSnapshot(table);
+    snapshot = advance(table, snapshot, parseCommit(table, key, body), tip);
   }
+}
+
+/**
+ * Whether the log still has the version of a snapshot as it was read: cleaned away, the versions after it may be gone too and
+ * the next number only looks free; of another size or time, somebody replaced it.
+ */
+export async function stillStands(table: LakeTable, { tip }: Snapshot): Promise<boolean> {
+  const now = await table.store.stat(tip.key);
+  return now !== undefined && now.size === tip.size && now.modified.getTime() === tip.modified.getTime();
 }
 
 /** The snapshot after one more commit. */
@@ -194,7 +202,7 @@ function finish(
     files,
     tombstones,
     checkpointVersion,
-    tip: { size: tip.size, modified: tip.modified },
+    tip,
   };
 }
 

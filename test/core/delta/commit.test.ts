@@ -7,6 +7,7 @@ import { createTableActions, removeOf } from '../../../src/core/delta/create-tab
 import { commitKey } from '../../../src/core/delta/lake-table.ts';
 import type { LakeColumn } from '../../../src/core/delta/schema.ts';
 import { readSnapshot } from '../../../src/core/delta/snapshot.ts';
+import { writeCheckpoint } from '../../../src/core/delta/write-checkpoint.ts';
 import { createTable, NOW, openTestLake, writeRows } from '../../support/lake.ts';
 
 const COLUMNS: LakeColumn[] = [{ lake: 'id', delta: 'long' }];
@@ -63,6 +64,26 @@ describe('a commit', () => {
     expect(await commitVersion(lake, request(created, [add('ours')]))).toEqual({ state: 'taken' });
     expect(await readdir(join(lake.path, '_delta_log'))).toEqual(before);
     expect([...((await readSnapshot(lake))?.files.keys() ?? [])]).toEqual(['theirs']);
+  });
+
+  it('on a version that was cleaned away, whose next number only looks free, is not made', async () => {
+    const lake = await openTestLake();
+    const created = await createTable(lake, COLUMNS);
+    let snapshot = created;
+    for (let id = 1; id <= 4; id++) snapshot = await writeRows(lake, snapshot, `SELECT ${id}::BIGINT AS id`, COLUMNS);
+    await writeCheckpoint(lake, (await readSnapshot(lake, { version: 3 }))!, NOW);
+    for (const version of [0, 1, 2]) await lake.store.delete(commitKey(lake.folder, version));
+    expect(await commitVersion(lake, request(created, [add('ours')]))).toEqual({ state: 'taken' });
+    expect(await lake.store.stat(commitKey(lake.folder, 1))).toBeUndefined();
+  });
+
+  it('is made on a checkpoint whose own commit is gone', async () => {
+    const lake = await openTestLake();
+    await writeCheckpoint(lake, await createTable(lake, COLUMNS), NOW);
+    await lake.store.delete(commitKey(lake.folder, 0));
+    const snapshot = await readSnapshot(lake);
+    expect(await commitVersion(lake, request(snapshot, [add('ours')]))).toMatchObject({ state: 'committed' });
+    expect([...((await readSnapshot(lake))?.files.keys() ?? [])]).toEqual(['ours']);
   });
 
   it('whose reply was lost is known as our own', async () => {

@@ -138,9 +138,9 @@ describe('reading a table', () => {
 describe('carrying a snapshot forward', () => {
   it('reads only the new commits', async () => {
     const { lake, snapshots } = await tableWith(6);
-    const get = lake.store.get.bind(lake.store);
+    const get = lake.store.getIfPresent.bind(lake.store);
     const read: string[] = [];
-    lake.store.get = async (key) => {
+    lake.store.getIfPresent = async (key) => {
       read.push(key);
       return await get(key);
     };
