@@ -100,8 +100,10 @@ function rangeText({ first, last }: Interval): string {
 /** MariaDB's position: per domain the last transaction. */
 export class DomainPosition {
   readonly #last = new Map<number, string>();
-  #others = '';
+  /** The domain of the last transaction, and the text before and after it. */
   #domain = -1;
+  #head = '';
+  #tail = '';
 
   constructor(text = '') {
     for (const member of text.split(',')) {
@@ -116,16 +118,20 @@ export class DomainPosition {
     this.#last.set(domain, gtid);
     if (domain === this.#domain) return;
     this.#domain = domain;
-    this.#others = [...this.#last]
-      .filter(([other]) => other !== domain)
-      .sort(([a], [b]) => a - b)
-      .map(([, other]) => `,${other}`)
-      .join('');
+    const members = this.#sorted();
+    this.#head = members.flatMap(([other, member]) => (other < domain ? [`${member},`] : [])).join('');
+    this.#tail = members.flatMap(([other, member]) => (other > domain ? [`,${member}`] : [])).join('');
+  }
+
+  #sorted(): [number, string][] {
+    return [...this.#last].sort(([a], [b]) => a - b);
   }
 
   toString(): string {
-    if (this.#domain >= 0) return (this.#last.get(this.#domain) ?? '') + this.#others;
-    return [...this.#last.values()].join(',');
+    if (this.#domain >= 0) return `${this.#head}${this.#last.get(this.#domain)}${this.#tail}`;
+    return this.#sorted()
+      .map(([, member]) => member)
+      .join(',');
   }
 }
 
