@@ -1,6 +1,6 @@
 /** The process around a command line: signals, streams, the kill switch of the tests, and the only call of process.exit. */
 
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { type Host, READER_GONE, runCommandLine } from './cli/run.ts';
 import { COMMANDS } from './commands/index.ts';
 import { onCrashPoint } from './core/crash-point.ts';
@@ -41,12 +41,16 @@ export async function main(words: readonly string[]): Promise<void> {
   process.exit(code);
 }
 
-/** CDC_KILL_AT: the tests let this process die, as kill -9 would, where a crash must lose nothing. */
-const armKillSwitch: NonNullable<Host['onEnvironment']> = ({ killAt }) => {
-  if (killAt === undefined) return;
-  let left = killAt.time;
+/**
+ * CDC_KILL_AT: the tests let this process die, as kill -9 would, where a crash must lose nothing. CDC_TRACE_POINTS: they
+ * kill it at any time, and see from what it wrote at once where that was.
+ */
+const armKillSwitch: NonNullable<Host['onEnvironment']> = ({ killAt, tracePoints }) => {
+  if (killAt === undefined && tracePoints === undefined) return;
+  let left = killAt?.time;
   onCrashPoint((point) => {
-    if (point === killAt.point && --left === 0) process.kill(process.pid, 'SIGKILL');
+    if (tracePoints !== undefined) appendFileSync(tracePoints, `${point}\n`);
+    if (left !== undefined && point === killAt?.point && --left === 0) process.kill(process.pid, 'SIGKILL');
   });
 };
 

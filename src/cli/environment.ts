@@ -17,6 +17,8 @@ export interface Environment {
   sparkSubmit: string | undefined;
   /** CDC_KILL_AT: where the tests kill this process. */
   killAt: { point: string; time: number } | undefined;
+  /** CDC_TRACE_POINTS: a file to which this process appends the name of each crash point it passes, for the tests. */
+  tracePoints: string | undefined;
   /** NO_COLOR, as no-color.org has it: set and not empty. */
   noColor: boolean;
   /** All variables, for `env:NAME` references. */
@@ -34,6 +36,7 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     tlsCa: value('CDC_TLS_CA'),
     sparkSubmit: value('CDC_SPARK_SUBMIT'),
     killAt: parseKillAt(value('CDC_KILL_AT')),
+    tracePoints: value('CDC_TRACE_POINTS'),
     noColor: value('NO_COLOR') !== undefined,
     variables,
   };
