@@ -54,6 +54,7 @@ describeOnServers('checking the source', (flavor) => {
     ['binlog_expire_logs_seconds', '3600', '0', 'warning binlog.retention'],
     ...(mysql
       ? ([
+          ['server_id', '0', '1', 'error server.id'],
           ['binlog_row_value_options', "'PARTIAL_JSON'", "''", 'error binlog.partial-json'],
           ['binlog_transaction_compression', 'ON', 'OFF', 'error binlog.compression'],
         ] as [string, string, string, string][])
