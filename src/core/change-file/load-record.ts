@@ -62,6 +62,8 @@ export interface StoredLoadRecord extends LoadRecord {
   key: string;
   /** 1, or the `2`, `3` … of a later record at the same number. */
   suffix: number;
+  /** When it was published. */
+  modified: Date;
 }
 
 /** All records of a table by number, then by suffix: the order in which they replace the table. */
@@ -72,8 +74,8 @@ export async function readLoadRecords(staging: Store, table: TableName): Promise
   );
   return records
     .map((record, index): StoredLoadRecord => {
-      const key = objects[index]?.key ?? '';
-      return { ...record, key, suffix: Number(/-(\d+)\.json$/.exec(key)?.[1] ?? 1) };
+      const { key = '', modified = new Date(0) } = objects[index] ?? {};
+      return { ...record, key, suffix: Number(/-(\d+)\.json$/.exec(key)?.[1] ?? 1), modified };
     })
     .sort((a, b) => (a.number < b.number ? -1 : a.number > b.number ? 1 : a.suffix - b.suffix));
 }

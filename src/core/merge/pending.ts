@@ -5,32 +5,10 @@ import type { StoredLoadRecord } from '../change-file/load-record.ts';
 import { type ChangeNumber, formatChangeNumber, numberInRun, runOf } from '../change-number.ts';
 import { CdcError } from '../errors.ts';
 import type { TableDefinition } from '../table-definition.ts';
+import { type Chain, followChain, type RangedFile, type Staged } from './chain.ts';
 import type { Epoch } from './ledger.ts';
 
-/** A change file of ours and the numbers it holds. */
-export interface RangedFile {
-  key: string;
-  size: number;
-  first: ChangeNumber;
-  last: ChangeNumber;
-  modified: Date;
-}
-
-/** Ranges already known, by key: a file never changes, so a worker need not read it twice. Filled as files are read. */
-export type KnownRanges = Map<
-  string,
-  { size: number; first: ChangeNumber | undefined; last: ChangeNumber | undefined }
->;
-
-/** Everything of one table in staging. */
-export interface Staged {
-  records: StoredLoadRecord[];
-  /** By number. */
-  definitions: TableDefinition[];
-  files: RangedFile[];
-  /** Keys of other files in the table's folder: load files, and what is not ours. */
-  others: string[];
-}
+export type { KnownRanges, RangedFile, Staged } from './chain.ts';
 
 /** Where the lake table stands. */
 export interface Standing {
@@ -102,22 +80,20 @@ export function nextBatch(
   const epoch = replacing ?? (standing === undefined ? opening : undefined);
   if (epoch === undefined && standing === undefined) return { ...nothing, ...loading(table, staged.files) };
 
-  const upTo =
-    keepHistory && standing !== undefined && opening !== undefined ? opening.number : limitOf(epoch, standing, limit);
+  const upTo = keepHistory ? least(limit, nextRecord(later, epoch)) : limitOf(epoch, standing, limit);
   const chain = followChain(staged, epoch?.number ?? standing?.watermark ?? 0n, upTo);
   const waiting = waitingFor(table, chain, staged.records);
   const pendingFiles =
     chain.files.filter((file) => file.last > (standing?.watermark ?? -1n)).length + chain.rest.length;
   if (epoch !== undefined && standing !== undefined && chain.end < standing.watermark) {
     // Readers have seen changes after this load: it counts only together with them.
-    const since = epochSince(chain);
     return {
       batch: undefined,
       waiting: waiting ?? {
         reason: 'gap',
         detail: `the load at ${numberInRun(epoch.number)} waits for the changes up to ${numberInRun(standing.watermark)}, of which ${numberInRun(chain.end + 1n)} is missing`,
         files: 0,
-        since,
+        since: epoch.modified,
       },
       pendingFiles,
     };
@@ -161,50 +137,6 @@ function limitOf(
 ): ChangeNumber | undefined {
   if (limit === undefined || epoch === undefined || standing === undefined) return limit;
   return limit < standing.watermark ? standing.watermark : limit;
-}
-
-interface Chain {
-  after: ChangeNumber;
-  /** The last number without a gap. */
-  end: ChangeNumber;
-  files: RangedFile[];
-  /** Files behind a gap or a limit. */
-  rest: RangedFile[];
-  /** The number that is missing; undefined when the chain ended at the limit or with the files. */
-  missing: ChangeNumber | undefined;
-  taken: ReadonlySet<ChangeNumber>;
-}
-
-/** Follows consecutive numbers through the files, whatever they are called and however they overlap. */
-function followChain(staged: Staged, after: ChangeNumber, limit: ChangeNumber | undefined): Chain {
-  const taken = new Set<ChangeNumber>();
-  for (const { number } of staged.definitions) if (number > after) taken.add(number);
-  for (const { kind, number } of staged.records) if (kind === 'truncate' && number > after) taken.add(number);
-  const sorted = staged.files
-    .filter((file) => file.last > after)
-    .sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : a.last < b.last ? -1 : a.last > b.last ? 1 : 0));
-  const files: RangedFile[] = [];
-  let next = after + 1n;
-  const pass = () => {
-    while (taken.has(next) && (limit === undefined || next <= limit)) next++;
-  };
-  pass();
-  let index = 0;
-  let missing: ChangeNumber | undefined;
-  for (; index < sorted.length; index++) {
-    const file = sorted[index];
-    if (file === undefined || (limit !== undefined && next > limit)) break;
-    if (file.first > next) {
-      missing = next;
-      break;
-    }
-    // A file that only repeats others is read too: what it repeats must be the same.
-    files.push(file);
-    if (file.last >= next) next = file.last + 1n;
-    pass();
-  }
-  const end = limit !== undefined && next - 1n > limit ? limit : next - 1n;
-  return { after, end, files, rest: sorted.slice(index), missing, taken };
 }
 
 function batchOf(
@@ -254,7 +186,7 @@ function sameColumns(a: TableDefinition, b: TableDefinition): boolean {
 function waitingFor(table: TableName, chain: Chain, records: readonly StoredLoadRecord[]): Waiting | undefined {
   const first = chain.rest[0];
   if (first === undefined || chain.missing === undefined) return undefined;
-  const since = epochSince(chain);
+  const since = earliest(chain.rest);
   if (runOf(first.first) > runOf(chain.missing)) {
     const opened = records.some((record) => runOf(record.number) === runOf(first.first));
     return opened
@@ -272,10 +204,6 @@ function waitingFor(table: TableName, chain: Chain, records: readonly StoredLoad
     files: chain.rest.length,
     since,
   };
-}
-
-function epochSince(chain: Chain): Date {
-  return earliest(chain.rest);
 }
 
 function loading(table: TableName, files: readonly RangedFile[]): Partial<Pending> {

@@ -9,7 +9,7 @@ import { readNumberRange } from '../change-file/number-range.ts';
 import { numberInRun } from '../change-number.ts';
 import { CdcError } from '../errors.ts';
 import type { Store, StoredObject } from '../store/store.ts';
-import type { KnownRanges, RangedFile, Staged } from './pending.ts';
+import type { KnownRanges, RangedFile, Staged } from './chain.ts';
 
 /**
  * Lists what staging holds of a table. Files first: whatever a file needs (its definition, the truncation below it) was

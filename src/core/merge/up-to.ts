@@ -4,7 +4,8 @@ import { formatTableName, type TableName } from '../change.ts';
 import type { ChangeNumber } from '../change-number.ts';
 import { CdcError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
-import type { Staged, Standing } from './pending.ts';
+import type { Staged } from './chain.ts';
+import type { Standing } from './pending.ts';
 
 /** Throws CdcError `file.unknown` for a key that is no file of the table, `load.unpublished` for a load file that no record lists. */
 export function findUpTo(

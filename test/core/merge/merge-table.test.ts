@@ -151,6 +151,20 @@ describe('merging a table', () => {
     expect(dataFiles()).toHaveLength(info.files + 1);
   });
 
+  it('a load below what readers have seen waits for the changes since, and never takes them back', async () => {
+    const definition = await load();
+    const gone = await table.putChanges(definition, [change(1, 'U', '1', 'v1', '1'), change(2, 'U', '1', 'v2', '2')]);
+    await table.putChanges(definition, [change(3, 'U', '1', 'v3', '3')]);
+    await merge();
+    await table.staging.delete(gone);
+    await table.putLoad(definition, [['1', 'v1', '1']], { number: N(1) });
+    expect(await merge()).toMatchObject({ already: true, waits: 'gap', version: 0 });
+    expect((await table.lakeRows(engine))?.map((row) => row.name)).toEqual(['v3', 'b', null]);
+    await table.putChanges(definition, [change(2, 'U', '1', 'v2', '2')]);
+    expect(await merge()).toMatchObject({ changes: 3, version: 1 });
+    expect(await table.lakeRows(engine)).toEqual([{ id: 1, name: 'v3', qty: 3 }]);
+  });
+
   it('refuses a lake table that another pipeline keeps', async () => {
     await load();
     await merge();
