@@ -25,7 +25,7 @@ export const command = defineCommand({
     const typed = input.need('shell');
     const shell = SHELLS.find((candidate) => candidate === typed);
     if (shell === undefined)
-      throw new UsageError(`cdc completion ${typed}: write one of ${SHELLS.join(', ')}${didYouMean(typed, SHELLS)}`);
+      throw new UsageError(`completion ${typed}: write one of ${SHELLS.join(', ')}${didYouMean(typed, SHELLS)}`);
     return { shell };
   },
   async run({ shell }: CompletionOptions, { commands }) {

@@ -13,6 +13,7 @@ export interface SelectResult {
 
 /** Throws CdcError `query.not-a-select`, or what the engine says of the statement. */
 export async function select(connection: DuckDBConnection, sql: string): Promise<SelectResult> {
+  if (sql.trim() === '') throw notASelect('it is empty');
   const statements = await connection.extractStatements(sql);
   if (statements.count !== 1) throw notASelect(`there are ${statements.count} statements, and one SELECT is taken`);
   const statement = await statements.prepare(0);
