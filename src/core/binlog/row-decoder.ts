@@ -406,24 +406,29 @@ export function encodeRows(options: {
     result.changes++;
     return next;
   };
-  while (at < end) {
-    if (isUpdate) {
-      const after = decoder.skipRememberingKey(bytes, at);
-      if (after >= end) throw corrupt(decoder.definition);
-      if (decoder.hasOtherKey(bytes, after)) {
-        put(LETTERS.D, at);
-        result.deleted++;
-        at = put(LETTERS.I, after);
-        result.inserted++;
+  try {
+    while (at < end) {
+      if (isUpdate) {
+        const after = decoder.skipRememberingKey(bytes, at);
+        if (after >= end) throw corrupt(decoder.definition);
+        if (decoder.hasOtherKey(bytes, after)) {
+          put(LETTERS.D, at);
+          result.deleted++;
+          at = put(LETTERS.I, after);
+          result.inserted++;
+        } else {
+          at = put(LETTERS.U, after);
+          result.updated++;
+        }
       } else {
-        at = put(LETTERS.U, after);
-        result.updated++;
+        at = put(LETTERS[event.op], at);
+        if (event.op === 'I') result.inserted++;
+        else result.deleted++;
       }
-    } else {
-      at = put(LETTERS[event.op], at);
-      if (event.op === 'I') result.inserted++;
-      else result.deleted++;
     }
+  } catch (error) {
+    // A value that would be read beyond the end of the buffer.
+    throw error instanceof RangeError ? corrupt(decoder.definition) : error;
   }
   return result;
 }

@@ -40,7 +40,7 @@ function stripZeros(text: string): string {
   return exponent === undefined ? short : `${short}e${exponent}`;
 }
 
-/** The server uses an exponent below 10^-15 and from 10^15 on, writes it without `+` and without zeros in front. */
+/** The server uses an exponent below 10^-15 and for whole numbers from 10^15 on, and writes it without `+` and without zeros in front. */
 function layOut(text: string): string {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(text);
   if (match === null) return text;
@@ -50,7 +50,7 @@ function layOut(text: string): string {
   const digits = all.slice(leading).replace(/0+$/, '');
   // The value is 0.DIGITS x 10^point.
   const point = whole.length + Number(exponent) - leading;
-  if (point < -14 || point > 15) {
+  if (point < -14 || (point > 15 && digits.length <= point)) {
     const rest = digits.slice(1);
     return `${sign}${digits[0] ?? '0'}${rest === '' ? '' : `.${rest}`}e${point - 1}`;
   }
