@@ -7,11 +7,6 @@ export type SecretReference =
   | { kind: 'env'; name: string /** Absent means no password, not an error. */; optional?: boolean }
   | { kind: 'file' /** Absolute. */; path: string };
 
-/** `env:NAME` or `file:PATH`, as it stands in cdc.yaml. */
-export function formatSecret(reference: SecretReference): string {
-  return reference.kind === 'env' ? `env:${reference.name}` : `file:${reference.path}`;
-}
-
 /** The secret itself; called at the moment of use only. `variables` is the environment. */
 export async function resolveSecret(
   reference: SecretReference,
