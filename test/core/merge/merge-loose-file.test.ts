@@ -2,11 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { onCrashPoint } from '../../../src/core/crash-point.ts';
 import { type Engine, openEngine } from '../../../src/core/engine/engine.ts';
 import { type MergeLooseFileOptions, mergeLooseFile } from '../../../src/core/merge/merge-loose-file.ts';
 import { silent } from '../../../src/core/progress.ts';
 import { openLocalStore } from '../../../src/core/store/local.ts';
-import { readDeltaTable } from '../../support/python.ts';
+import { describeDeltaTable, readDeltaTable } from '../../support/python.ts';
 import { temporaryFolder } from '../../support/temp-folder.ts';
 
 /** The guide's six changes, as DMS writes them by default. */
@@ -182,9 +183,26 @@ describe('a loose file', () => {
     expect(await rows()).toEqual([]);
   });
 
+  it.each(['merge.planned', 'merge.written', 'merge.committed', 'merge.cleaned'] as const)(
+    'that fails at %s is applied once in the end',
+    async (point) => {
+      await merge('1,a,b\n2,a,b\n');
+      onCrashPoint((passed) => {
+        if (passed === point) throw new Error('crash');
+      });
+      await expect(merge('U,1,v,w\nD,2,a,b\n')).rejects.toThrow('crash');
+      onCrashPoint(undefined);
+      const isCommitted = point === 'merge.committed' || point === 'merge.cleaned';
+      const again = await merge('U,1,v,w\nD,2,a,b\n');
+      expect(again).toMatchObject(isCommitted ? { already: true, version: 1 } : { updated: 1, deleted: 1, version: 1 });
+      expect(await rows()).toEqual([{ PersonId: 1, FullName: 'v', City: 'w' }]);
+    },
+  );
+
   it('keeps one data file while the table is small, and checkpoints every tenth version', async () => {
     for (let id = 1; id <= 12; id++) await merge(`I,${id},a,b\n`);
     expect(await rows()).toHaveLength(12);
+    expect((await describeDeltaTable(join(root, 'lake/shop/persons'))).files).toBe(1);
     const log = await openLocalStore(join(root, 'lake')).list('shop/persons/_delta_log/');
     expect(log.some(({ key }) => key.endsWith('00000000000000000010.checkpoint.parquet'))).toBe(true);
     expect(await merge('I,3,a,b\n')).toMatchObject({ already: true });
