@@ -159,7 +159,9 @@ export const command = defineCommand({
       { title: 'inserted', value: ({ inserted }) => inserted, right: true },
       { title: 'updated', value: ({ updated }) => updated, right: true },
       { title: 'deleted', value: ({ deleted }) => deleted, right: true },
-      { title: 'quarantined', value: ({ quarantined }) => quarantined, right: true },
+      ...(merged.some(({ quarantined }) => quarantined > 0)
+        ? [{ title: 'quarantined', value: ({ quarantined }: MergedTable) => quarantined, right: true }]
+        : []),
       { title: 'version', value: ({ version }) => version, right: true },
       { title: 'seconds', value: ({ seconds }) => seconds.toFixed(2), right: true },
     ]);
@@ -170,19 +172,24 @@ export const command = defineCommand({
 
 async function mergeLoose(options: LooseFileOptions, context: Context): Promise<MergeReport> {
   const { flags, progress, signal, cwd } = context;
-  if (flags.dryRun) throw new UsageError('merge: --dry-run is for a pipeline, not for a loose file');
   progress.update(`merging ${options.file}`);
   const report = await withEngine({ tempDirectory: join(tmpdir(), 'cdc'), signal }, (engine) =>
     mergeLooseFile({
       ...options,
       file: resolve(cwd, options.file),
+      dryRun: flags.dryRun,
       lake: openLocalStore(resolve(cwd, options.lake)),
       engine,
       progress,
       signal,
     }),
   );
-  return { tables: [tableOf(report)], engine: 'local', ...(report.already && { already: true }) };
+  return {
+    tables: [tableOf(report)],
+    engine: 'local',
+    ...(report.already && { already: true }),
+    ...(flags.dryRun && { dry_run: true }),
+  };
 }
 
 async function mergePipeline(options: PendingOptions, context: Context): Promise<MergeReport> {
@@ -192,7 +199,7 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
     options.file === undefined ? undefined : await needStagedFile(pipeline.staging, context.cwd, options.file);
   const tables = file === undefined ? await chooseStagedTables(pipeline.staging, options.tables) : [file.table];
 
-  if (options.watch)
+  if (options.watch && !flags.dryRun)
     await mergeArrivals({
       pipeline,
       tables: options.tables,
@@ -204,8 +211,7 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
       },
     });
   if (flags.dryRun) {
-    if (file !== undefined) throw new UsageError('merge: --dry-run shows all that is pending', 'leave FILE out');
-    const pending = await countPending({ pipeline, tables, signal });
+    const pending = await countPending({ pipeline, tables, upTo: file?.key, signal });
     return {
       tables: pending.map(({ table, files }) => ({ ...nothing, ...table, files })),
       engine: 'local',

@@ -79,7 +79,7 @@ export const command = defineCommand({
     return { tables: names, worker };
   },
   render: ({ tables, worker }) => `${worker === undefined ? 'would reload' : 'reloaded'} ${tables.join(', ')}`,
-  next: () => ['cdc status'],
+  next: ({ worker }) => (worker === undefined ? [] : ['cdc status']),
 });
 
 interface ReloadReport {

@@ -4,8 +4,9 @@ import { defineCommand } from '../cli/command.ts';
 import { count } from '../cli/table.ts';
 import { workerCommand } from '../cli/worker-command.ts';
 import { UsageError } from '../core/errors.ts';
-import { startServer } from '../core/pipeline/local-resources.ts';
+import { makeFolders, startServer } from '../core/pipeline/local-resources.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { planReplicate, type ReplicatePlan } from '../core/pipeline/plan-replicate.ts';
 import { type ReplicateReport, replicateHere, replicateInBackground } from '../core/pipeline/replicate.ts';
 import { parseStartAt, type StartAt } from '../core/pipeline/start-at.ts';
 
@@ -64,20 +65,23 @@ export const command = defineCommand({
       from: from === undefined ? undefined : parseStartAt(from),
     };
   },
-  async run(options: ReplicateOptions, context): Promise<ReplicateReport> {
+  async run(options: ReplicateOptions, context): Promise<ReplicateAnswer> {
     const { signal, progress } = context;
     const pipeline = openPipeline(await context.config(), context.env.variables);
-    await startServer({ pipeline, server: context.env, progress, signal });
     const { from, ...halves } = options;
     const request = { ...halves, ...(from === undefined ? {} : { from }) };
-    if (options.foreground) return replicateHere({ pipeline, request, progress, signal });
+    if (context.flags.dryRun) return { kind: 'plan', plan: await planReplicate({ pipeline, request, signal }) };
+    await startServer({ pipeline, server: context.env, progress, signal });
+    await makeFolders(pipeline);
+    if (options.foreground)
+      return { kind: 'foreground', report: await replicateHere({ pipeline, request, progress, signal }) };
     const command = workerCommand(pipeline.config.file, [
       ...(options.fullLoad ? ['--full-load'] : []),
       ...(options.ongoing ? ['--ongoing'] : []),
       ...(options.merge ? [] : ['--no-merge']),
       ...(from === undefined ? [] : ['--from', from === 'now' ? from : `${from.file}:${from.offset}`]),
     ]);
-    return replicateInBackground({
+    const report = await replicateInBackground({
       pipeline,
       request,
       command,
@@ -86,12 +90,33 @@ export const command = defineCommand({
       progress,
       signal,
     });
+    return { kind: 'background', report };
   },
-  render: renderReplicate,
-  json: ({ state, pid, position, tables }) => ({ state, pid, position, tables }),
-  next: (report) =>
-    report.state === 'finished' ? ['cdc replicate --ongoing', 'cdc query'] : ['cdc status', 'cdc stop'],
+  render: (answer) => (answer.kind === 'plan' ? renderPlan(answer.plan) : renderReplicate(answer.report)),
+  json: (answer) => (answer.kind === 'plan' ? { ...answer.plan, dry_run: true } : answer.report),
+  next(answer) {
+    if (answer.kind !== 'background') return [];
+    return answer.report.state === 'finished' ? ['cdc replicate --ongoing', 'cdc query'] : ['cdc status', 'cdc stop'];
+  },
 });
+
+type ReplicateAnswer =
+  | { kind: 'plan'; plan: ReplicatePlan }
+  | { kind: 'foreground' | 'background'; report: ReplicateReport };
+
+export function renderPlan(plan: ReplicatePlan): string {
+  if (plan.already !== undefined) return `already replicating (pid ${plan.already.pid})`;
+  const list = (what: string, tables: string[]) => (tables.length === 0 ? [] : [`would ${what} ${tables.join(', ')}`]);
+  return [
+    ...(plan.server === 'make' || plan.server === 'start' ? [`would ${plan.server} the private server`] : []),
+    ...(plan.tables_known ? [] : ['would follow what is in it: that cannot be seen before it runs']),
+    ...list('load', plan.load),
+    ...list(plan.position === null ? 'follow' : `go on from ${plan.position} with`, plan.follow),
+    ...list('stop following', plan.removed),
+    ...plan.not_loaded.map((table) => `would leave out ${table}: it is not loaded`),
+    ...plan.left_out.map(({ table, reason }) => `would leave out ${table}: ${reason}`),
+  ].join('\n');
+}
 
 export function renderReplicate(report: ReplicateReport): string {
   const tables = count(report.tables.length, 'table');
@@ -99,7 +124,9 @@ export function renderReplicate(report: ReplicateReport): string {
     case 'already':
       return `already replicating (pid ${report.pid})`;
     case 'finished':
-      return `loaded ${tables}`;
+      return report.loaded.length === 0
+        ? `already loaded: ${tables}`
+        : `loaded ${count(report.loaded.length, 'table')}`;
     case 'started':
       return report.position === null
         ? `replicating (pid ${report.pid})`

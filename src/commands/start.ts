@@ -5,8 +5,9 @@ import { workerCommand } from '../cli/worker-command.ts';
 import { readCheckpoint } from '../core/capture/checkpoint.ts';
 import { startServer } from '../core/pipeline/local-resources.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { planReplicate, type ReplicatePlan } from '../core/pipeline/plan-replicate.ts';
 import { type ReplicateReport, replicateInBackground } from '../core/pipeline/replicate.ts';
-import { renderReplicate } from './replicate.ts';
+import { renderPlan, renderReplicate } from './replicate.ts';
 
 export interface StartOptions {
   wait: boolean;
@@ -27,13 +28,16 @@ export const command = defineCommand({
   async run(options: StartOptions, context): Promise<StartReport> {
     const { signal, progress, env } = context;
     const pipeline = openPipeline(await context.config(), env.variables);
-    const server = await startServer({ pipeline, server: env, progress, signal });
-    const serverState = server === undefined ? 'not ours' : server.adopted ? 'already running' : 'started';
     const checkpoint = await readCheckpoint(pipeline.staging);
-    if (checkpoint === undefined) return { server: serverState, worker: undefined };
-    const { merge } = checkpoint;
-    const command = workerCommand(pipeline.config.file, merge ? [] : ['--no-merge']);
-    const request = { fullLoad: true, ongoing: true, merge };
+    const request = { fullLoad: true, ongoing: true, merge: checkpoint?.merge ?? true };
+    if (context.flags.dryRun) {
+      const plan = await planReplicate({ pipeline, request, signal });
+      return { kind: 'plan', plan, hasPosition: checkpoint !== undefined };
+    }
+    const started = await startServer({ pipeline, server: env, progress, signal });
+    const server = started === undefined ? 'not ours' : started.adopted ? 'already running' : 'started';
+    if (checkpoint === undefined) return { kind: 'done', server, worker: undefined };
+    const command = workerCommand(pipeline.config.file, request.merge ? [] : ['--no-merge']);
     const worker = await replicateInBackground({
       pipeline,
       request,
@@ -43,18 +47,30 @@ export const command = defineCommand({
       progress,
       signal,
     });
-    return { server: serverState, worker };
+    return { kind: 'done', server, worker };
   },
-  render: ({ server, worker }) =>
-    [
-      ...(server === 'not ours' ? [] : [`server ${server}`]),
-      worker === undefined ? 'nothing was replicated yet, so no worker' : renderReplicate(worker),
-    ].join('\n'),
-  next: ({ worker }) => (worker === undefined ? ['cdc replicate'] : ['cdc status']),
+  render(report) {
+    const nothing = 'nothing was replicated yet: no worker to start';
+    if (report.kind === 'plan')
+      return report.hasPosition
+        ? renderPlan(report.plan)
+        : [...(report.plan.server === 'start' ? ['would start the private server'] : []), nothing].join('\n');
+    const { server, worker } = report;
+    return [
+      ...(server === 'not ours'
+        ? []
+        : [server === 'started' ? 'started the private server' : `${server}: the private server`]),
+      worker === undefined ? nothing : renderReplicate(worker),
+    ].join('\n');
+  },
+  json: (report) =>
+    report.kind === 'plan'
+      ? { ...report.plan, dry_run: true }
+      : { server: report.server, worker: report.worker ?? null },
+  next: (report) => (report.kind === 'plan' ? [] : report.worker === undefined ? ['cdc replicate'] : ['cdc status']),
 });
 
-interface StartReport {
-  server: string;
-  /** undefined when there is no checkpoint to go on from. */
-  worker: ReplicateReport | undefined;
-}
+type StartReport =
+  | { kind: 'plan'; plan: ReplicatePlan; hasPosition: boolean }
+  /** `worker` is undefined when there is no checkpoint to go on from. */
+  | { kind: 'done'; server: 'started' | 'already running' | 'not ours'; worker: ReplicateReport | undefined };

@@ -2,7 +2,8 @@
 
 import { defineCommand } from '../cli/command.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
-import { stopWorker } from '../core/pipeline/worker-process.ts';
+import { findWorker, stopWorker } from '../core/pipeline/worker-process.ts';
+import { privateServerState } from '../core/server/state.ts';
 import { stopPrivateServer } from '../core/server/stop.ts';
 
 export interface StopOptions {
@@ -28,24 +29,34 @@ export const command = defineCommand({
   async run(options: StopOptions, context): Promise<StopReport> {
     const { signal, progress } = context;
     const { config, serverFolder } = openPipeline(await context.config(), context.env.variables);
+    const leavesServer = options.worker || config.source.kind !== 'private';
+    if (context.flags.dryRun) {
+      const [worker, server] = [await findWorker(config.stateFolder), await privateServerState(serverFolder)];
+      return {
+        worker: worker.alive ? 'stopped' : 'not running',
+        server: leavesServer ? 'left alone' : server.state === 'running' ? 'stopped' : 'not running',
+        dry_run: true,
+      };
+    }
     const report: StopReport = { worker: 'not running', server: 'left alone' };
-    if (context.flags.dryRun) return report;
+    progress.update('stopping the worker');
     if (await stopWorker(config.stateFolder, signal)) report.worker = 'stopped';
-    if (options.worker || config.source.kind !== 'private') return report;
+    if (leavesServer) return report;
     const { stopped } = await stopPrivateServer({ folder: serverFolder, progress, signal });
     return { ...report, server: stopped ? 'stopped' : 'not running' };
   },
-  render: ({ worker, server }) =>
-    [
-      worker === 'stopped' ? 'stopped the worker' : 'already stopped: the worker',
-      ...(server === 'left alone'
-        ? []
-        : [server === 'stopped' ? 'stopped the private server' : 'already stopped: the private server']),
-    ].join('\n'),
-  next: () => ['cdc start'],
+  render({ worker, server, dry_run }) {
+    const line = (state: string, what: string) =>
+      state !== 'stopped' ? `already stopped: ${what}` : dry_run === true ? `would stop ${what}` : `stopped ${what}`;
+    return [line(worker, 'the worker'), ...(server === 'left alone' ? [] : [line(server, 'the private server')])].join(
+      '\n',
+    );
+  },
+  next: ({ dry_run }) => (dry_run === true ? [] : ['cdc start']),
 });
 
 interface StopReport {
+  dry_run?: true;
   worker: 'stopped' | 'not running';
   server: 'stopped' | 'not running' | 'left alone';
 }

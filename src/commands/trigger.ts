@@ -1,11 +1,12 @@
 /** Hands one file to the merge as if it had just arrived. */
 
-import { basename, isAbsolute, relative, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { defineCommand } from '../cli/command.ts';
-import { nameOfFolder } from '../core/change-file/layout.ts';
+import { count } from '../cli/table.ts';
+import { needStagedFile } from '../core/change-file/find-file.ts';
 import { withEngine } from '../core/engine/engine.ts';
-import { CdcError } from '../core/errors.ts';
 import { mergeTable, type TableMergeReport } from '../core/merge/merge-table.ts';
+import { countPending } from '../core/pipeline/merge-pending.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 
 export interface TriggerOptions {
@@ -31,41 +32,41 @@ export const command = defineCommand({
   async run(options: TriggerOptions, context): Promise<TriggerReport> {
     const { signal, progress } = context;
     const pipeline = openPipeline(await context.config(), context.env.variables);
-    const { staging } = pipeline;
-    const path = isAbsolute(options.file) ? options.file : resolve(context.cwd, options.file);
-    const inside = relative(staging.location, path);
-    const key = !inside.startsWith('..') && (await staging.stat(inside)) !== undefined ? inside : options.file;
-    const [schema, table] = key.split('/');
-    if (
-      schema === undefined ||
-      table === undefined ||
-      schema.startsWith('_') ||
-      key.startsWith('/') ||
-      key.includes('..') ||
-      (await staging.stat(key)) === undefined
-    )
-      throw new CdcError('file.not-found', `triggering ${options.file}: there is no such file in ${staging.location}`, {
-        hint: 'cdc files   # lists them',
-      });
-    const name = { schema: nameOfFolder(schema), table: nameOfFolder(table) };
+    const { key, table } = await needStagedFile(pipeline.staging, context.cwd, options.file);
+    const event = { store: pipeline.staging.location, key, file: basename(key) };
+    if (context.flags.dryRun) {
+      const [pending] = await countPending({ pipeline, tables: [table], upTo: key, signal });
+      return { ...event, would_merge: pending?.files ?? 0 };
+    }
     const result = await withEngine({ ...pipeline.engineOptions, signal }, (engine) =>
-      mergeTable({ ...pipeline.mergeOf(name), engine, upTo: key, signal, progress }),
+      mergeTable({ ...pipeline.mergeOf(table), engine, upTo: key, signal, progress }),
     );
-    return { store: staging.location, key, file: basename(key), result };
+    return { ...event, result };
   },
-  json: ({ store, key, file, result }) => ({ store, key, file, result: { ...result, bytesWritten: undefined } }),
-  render: ({ store, key, file, result }) =>
+  json: (report) =>
+    'result' in report
+      ? { ...report, result: { ...report.result, bytesWritten: undefined } }
+      : { ...report, dry_run: true },
+  render: (report) =>
     [
-      `store   ${store}`,
-      `key     ${key}`,
-      `file    ${file}`,
-      `result  ${result.already ? `already merged, version ${result.version}` : `${result.inserted} inserted, ${result.updated} updated, ${result.deleted} deleted: version ${result.version} in ${result.seconds} s`}`,
+      `store   ${report.store}`,
+      `key     ${report.key}`,
+      `file    ${report.file}`,
+      `result  ${'result' in report ? resultOf(report.result) : would(report.would_merge)}`,
     ].join('\n'),
 });
 
-interface TriggerReport {
-  store: string;
-  key: string;
-  file: string;
-  result: TableMergeReport;
+type TriggerReport = { store: string; key: string; file: string } & (
+  | { result: TableMergeReport }
+  | { would_merge: number }
+);
+
+function resultOf(result: TableMergeReport): string {
+  if (result.already) return `already merged: version ${result.version}`;
+  const { inserted, updated, deleted, version, seconds } = result;
+  return `${inserted} inserted, ${updated} updated, ${deleted} deleted: version ${version} in ${seconds.toFixed(2)} s`;
+}
+
+function would(files: number): string {
+  return files === 0 ? 'already merged' : `would merge ${count(files, 'file')}`;
 }

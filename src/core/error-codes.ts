@@ -103,7 +103,6 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'definition.conflict': ['two definitions claim one place', '`cdc reload`'],
 
   'file.missing': ['there is no such file', '`cdc files` lists what is in staging'],
-  'file.not-found': ['there is no such file in staging', '`cdc files` lists what is there'],
   'file.unknown': ['the file is no change file of the table', '`cdc files` lists them'],
   'file.unreadable': ['the file cannot be read', 'mend its permissions, or copy it again'],
   'file.cut': ['the file ends inside a row', 'copy it again; a whole last row ends with a newline'],
@@ -177,6 +176,7 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'worker.not-ours': ['the worker belongs to another user', 'stop it as that user'],
   'worker.other-request': ['a worker with other options runs', '`cdc stop`, then the command again'],
   'worker.stuck': ['the worker does not end', 'kill it; nothing is lost'],
+  'worker.stopped': ['someone stopped the worker while it was waited for', '`cdc start`'],
   'demo.failed': ['a step of the demo failed', 'the message says which'],
   'demo.stuck': ['a step of the demo took too long', '`cdc logs` in its folder'],
   bug: ['something happened that we did not think of', 'please report it with its stack'],

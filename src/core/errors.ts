@@ -55,8 +55,8 @@ export class ConfigError extends CdcError {
 
 /** Ctrl-C or a signal: exit 130. */
 export class CancelledError extends CdcError {
-  constructor(message = 'interrupted') {
-    super('cancelled', message);
+  constructor(message = 'interrupted', hint?: string) {
+    super('cancelled', message, hint === undefined ? {} : { hint });
     this.name = 'CancelledError';
   }
 }

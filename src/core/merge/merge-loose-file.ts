@@ -19,6 +19,7 @@ import type { Progress } from '../progress.ts';
 import type { Lease } from '../store/lease.ts';
 import type { Store } from '../store/store.ts';
 import type { SourceColumn, TableDefinition } from '../table-definition.ts';
+import type { DataFileSizes } from './apply.ts';
 import { runBatch } from './batch.ts';
 import { checkRows } from './explain-unreadable.ts';
 import { fileInput, type InputState } from './inputs.ts';
@@ -41,8 +42,11 @@ export interface MergeLooseFileOptions {
   engine: Engine;
   /** Applies it although the same bytes were applied before. */
   again?: boolean;
+  /** Reads the file and says what it holds, and writes nothing. */
+  dryRun?: boolean;
   dialect?: Dialect;
   policies?: { unfit: UnfitPolicy };
+  sizes?: DataFileSizes;
   takeOver?: boolean;
   leaseWaitMs?: number;
   progress: Progress;
@@ -56,7 +60,7 @@ const CONTENTS_PER_PLAN = 256;
 
 /** The report says `already` when the same bytes were applied before and nothing was done. */
 export async function mergeLooseFile(options: MergeLooseFileOptions): Promise<TableMergeReport> {
-  const { lake, table, engine, again = false, signal } = options;
+  const { lake, table, engine, again = false, dryRun = false, signal } = options;
   const started = performance.now();
   const columns = typeof options.columns === 'string' ? parseColumnList(options.columns) : options.columns;
   const definition = defineLooseTable(table, columns, options.key);
@@ -82,6 +86,7 @@ export async function mergeLooseFile(options: MergeLooseFileOptions): Promise<Ta
   const source = await looseSource(path, options.file, input, definition, options.dialect ?? {});
   // Strictly, row by row: the engine passes over what it takes for blank lines and padding.
   const rows = source === undefined ? 0 : await checkRows(source, false);
+  if (dryRun) return report(before.snapshot, { files: 1, changes: rows });
 
   return await withMergeLease({ ...options, signal }, async (lease) => {
     for (;;) {
@@ -218,6 +223,7 @@ async function mergeOnce(options: MergeLooseFileOptions, table: LakeTable, lease
     numbering: { by: 'place' },
     expectedRows: batch.rows,
     inputs: [input],
+    sizes: options.sizes,
     progress,
     signal,
   });

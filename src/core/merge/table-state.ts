@@ -16,6 +16,7 @@ import { type KnownRanges, nextBatch, type Waiting } from './pending.ts';
 import { countQuarantined } from './quarantine.ts';
 import { readStaged } from './staged.ts';
 import { appIdOf } from './target-schema.ts';
+import { findUpTo } from './up-to.ts';
 
 export interface TableStateOptions {
   staging: Store;
@@ -52,6 +53,7 @@ export interface TableState {
 }
 
 export interface PendingState {
+  /** Files with something in them that is not merged yet; with `upTo`, those that a merge up to it would take. */
   pendingFiles: number;
   /** When the first of them was published. */
   oldest: Date | undefined;
@@ -83,18 +85,23 @@ export async function tableState(options: TableStateOptions): Promise<TableState
 }
 
 /** What is not merged yet, also of a table that has no lake table yet. */
-export async function pendingState(options: TableStateOptions): Promise<PendingState> {
-  const { staging, lake, table, known, mode = 'merge' } = options;
+export async function pendingState(options: TableStateOptions & { upTo?: string | undefined }): Promise<PendingState> {
+  const { staging, lake, table, known, upTo, mode = 'merge' } = options;
   return await usingEngine(options, async (engine) => {
     const snapshot = await readSnapshot({ store: lake, folder: tableFolder(table), engine });
     const standing = standingOf(await readState(lake, table, snapshot, options.appId ?? appIdOf(snapshot)));
     const staged = await readStaged(staging, table, known);
-    const { pendingFiles, waiting, batch } = nextBatch(table, staged, standing, { keepHistory: mode === 'append' });
+    const limit = upTo === undefined ? undefined : findUpTo(staging, table, staged, standing, upTo);
+    const { pendingFiles, waiting, batch } = nextBatch(table, staged, standing, {
+      limit,
+      keepHistory: mode === 'append',
+    });
+    const taken = batch?.files.filter(({ file }) => file.last > (standing?.watermark ?? -1n)).length ?? 0;
     const times = staged.files
       .filter((file) => file.last > (standing?.watermark ?? -1n))
       .map(({ modified }) => modified.getTime());
     return {
-      pendingFiles: pendingFiles + (batch?.epoch?.files.length ?? 0),
+      pendingFiles: (limit === undefined ? pendingFiles : taken) + (batch?.epoch?.files.length ?? 0),
       oldest: times.length === 0 ? undefined : new Date(Math.min(...times)),
       waiting,
     };

@@ -147,6 +147,12 @@ async function mark(store: Store, name: string): Promise<void> {
   await store.putIfAbsent(MARKER_KEY, `${JSON.stringify({ name })}\n`);
 }
 
+/** Staging and lake of a pipeline whose cdc.yaml was written by hand, and that `init` never saw; throws `store.not-ours`. */
+export async function makeFolders(pipeline: Pipeline): Promise<void> {
+  const { config, staging, lake } = pipeline;
+  for (const store of [staging, lake]) if (!(await isMarked(store, config.name))) await mark(store, config.name);
+}
+
 /** Something `destroy` removes, or leaves and says why. */
 export interface Removal {
   resource: string;

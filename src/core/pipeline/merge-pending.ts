@@ -66,15 +66,15 @@ export async function mergePending(options: MergePendingOptions): Promise<MergeO
   });
 }
 
-/** How many files of each table are not merged. */
+/** How many files of each table are not merged; with `upTo`, how many a merge up to it would take. */
 export async function countPending(
-  options: Pick<MergePendingOptions, 'pipeline' | 'tables' | 'signal'>,
+  options: Pick<MergePendingOptions, 'pipeline' | 'tables' | 'upTo' | 'signal'>,
 ): Promise<{ table: TableName; files: number }[]> {
-  const { pipeline, tables, signal } = options;
+  const { pipeline, tables, upTo, signal } = options;
   return withEngine({ ...pipeline.engineOptions, signal }, async (engine) => {
     const counts: { table: TableName; files: number }[] = [];
     for (const table of tables) {
-      const { pendingFiles } = await pendingState({ ...pipeline.mergeOf(table), engine, signal });
+      const { pendingFiles } = await pendingState({ ...pipeline.mergeOf(table), upTo, engine, signal });
       counts.push({ table, files: pendingFiles });
     }
     return counts;

@@ -2,7 +2,8 @@
 
 import { type Checkpoint, readCheckpoint } from '../capture/checkpoint.ts';
 import { formatTableName } from '../change.ts';
-import { CdcError } from '../errors.ts';
+import { CancelledError, CdcError } from '../errors.ts';
+import { formatPosition } from '../position.ts';
 import type { Progress } from '../progress.ts';
 import { ownIdentity } from '../store/process-identity.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -15,7 +16,10 @@ export interface ReplicateReport {
   state: 'started' | 'already' | 'finished';
   pid: number;
   position: string | null;
+  /** What is followed, or loaded. */
   tables: string[];
+  /** What this call loaded; the rest was loaded before. */
+  loaded: string[];
 }
 
 /** Runs the worker here until the signal fires; its state goes to `.cdc/worker.json`. */
@@ -27,8 +31,10 @@ export async function replicateHere(options: {
 }): Promise<ReplicateReport> {
   const { pipeline, request, signal } = options;
   const found = await findWorker(pipeline.config.stateFolder);
-  if (found.alive && found.state !== undefined && found.state.process.pid !== process.pid)
-    return alreadyRunning(found.state, request, await readCheckpoint(pipeline.staging));
+  if (found.alive && found.state !== undefined && found.state.process.pid !== process.pid) {
+    refuseOtherRequest(found.state, request);
+    return reportOf('already', found.state, await readCheckpoint(pipeline.staging));
+  }
   await refuseSecondWorker(pipeline);
   const state = new WorkerStateFile(pipeline.config.stateFolder, {
     process: await ownIdentity(),
@@ -37,20 +43,37 @@ export async function replicateHere(options: {
     merge: request.merge,
     ongoing: request.ongoing,
     doing: 'starting',
+    loaded: [],
     loadsMerged: false,
     tables: {},
   });
   state.update({});
+  const progress = stamped(options.progress);
+  progress.detail(`worker started (pid ${state.state.process.pid})`);
   try {
-    await runWorker({ pipeline, request, state, progress: stamped(options.progress), signal });
-    state.update({ state: 'stopped', doing: 'stopped' });
+    await runWorker({ pipeline, request, state, progress, signal });
+    if (signal.aborted) throw stoppedAt(await readCheckpoint(pipeline.staging));
+    state.update({ state: 'finished', doing: 'finished' });
   } catch (error) {
-    state.update({ state: 'failed', doing: 'failed', error: problemOf(error) });
+    if (error instanceof CancelledError) state.update({ state: 'stopped', doing: 'stopped' });
+    else state.update({ state: 'failed', doing: 'failed', error: problemOf(error) });
     throw error;
   } finally {
+    progress.detail('worker ended');
     await state.flush();
   }
   return reportOf('finished', state.state, await readCheckpoint(pipeline.staging));
+}
+
+/** Whoever pressed Ctrl-C learns where it stands. */
+function stoppedAt(checkpoint: Checkpoint | undefined): CancelledError {
+  const loading = Object.entries(checkpoint?.tables ?? {}).filter(([, table]) => !table.loaded);
+  if (checkpoint === undefined || loading.length > 0)
+    return new CancelledError('stopped before the load was complete', 'cdc replicate   # loads what is not loaded');
+  return new CancelledError(
+    `stopped: everything up to ${formatPosition(checkpoint.position)} is captured`,
+    'cdc start   # goes on from there',
+  );
 }
 
 /** Starts the worker as a process apart; returns when it is ready, or at once with `wait: false`. */
@@ -68,33 +91,35 @@ export async function replicateInBackground(options: {
   const { stateFolder, folder } = pipeline.config;
   const found = await findWorker(stateFolder);
   const checkpoint = await readCheckpoint(pipeline.staging);
-  if (found.alive && found.state !== undefined) return alreadyRunning(found.state, request, checkpoint);
+  if (found.alive && found.state !== undefined) {
+    refuseOtherRequest(found.state, request);
+    return reportOf('already', found.state, checkpoint);
+  }
   await refuseSecondWorker(pipeline);
   const pid = await spawnWorker({ command, stateFolder, folder, env });
-  if (!wait) return { state: 'started', pid, position: null, tables: [] };
+  if (!wait) return { state: 'started', pid, position: null, tables: [], loaded: [] };
   const state = await waitForWorker({ pid, stateFolder, progress, signal });
-  return reportOf(state.state === 'stopped' ? 'finished' : 'started', state, await readCheckpoint(pipeline.staging));
+  return reportOf(state.state === 'finished' ? 'finished' : 'started', state, await readCheckpoint(pipeline.staging));
 }
 
-function alreadyRunning(
-  state: WorkerState,
-  request: WorkerRequest,
-  checkpoint: Checkpoint | undefined,
-): ReplicateReport {
-  const { pid } = state.process;
+/** Throws `worker.other-request` when the worker that runs does something else than what is asked for. */
+export function refuseOtherRequest(state: WorkerState, request: WorkerRequest): void {
   const differs =
     state.merge !== request.merge
-      ? `it ${state.merge ? 'merges' : 'does not merge'}, and this request ${request.merge ? 'does' : 'does not'}`
+      ? state.merge
+        ? 'it merges what it captures'
+        : 'it captures without merging'
       : request.ongoing && !state.ongoing
-        ? 'it takes a full load only'
+        ? 'it takes a full load and ends'
         : request.from !== undefined
           ? 'it has a position already'
           : undefined;
-  if (differs !== undefined)
-    throw new CdcError('worker.other-request', `a worker runs already (pid ${pid}), and ${differs}`, {
-      hint: 'cdc stop, then the command again',
-    });
-  return reportOf('already', state, checkpoint);
+  if (differs === undefined) return;
+  throw new CdcError(
+    'worker.other-request',
+    `replicating: a worker with another request runs already (pid ${state.process.pid}): ${differs}`,
+    { hint: 'cdc stop --worker   # then this command again' },
+  );
 }
 
 function reportOf(
@@ -108,6 +133,7 @@ function reportOf(
     pid: worker.process.pid,
     position: worker.position ?? null,
     tables: tables.filter(([, table]) => table.stopped === undefined).map(([name]) => name),
+    loaded: worker.loaded,
   };
 }
 

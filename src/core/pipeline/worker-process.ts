@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CAPTURE_LEASE } from '../change-file/layout.ts';
-import { CdcError, nativeCodeOf, throwIfCancelled } from '../errors.ts';
+import { CancelledError, CdcError, nativeCodeOf, throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { describeLease } from '../store/lease.ts';
 import { isGone } from '../store/process-identity.ts';
@@ -46,7 +46,8 @@ export async function spawnWorker(options: {
       cwd: options.folder,
       env: options.env,
       detached: true,
-      stdio: ['ignore', log.fd, log.fd],
+      // Its answer is for a person who runs it in the foreground; the log is what it says meanwhile.
+      stdio: ['ignore', 'ignore', log.fd],
     });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
@@ -71,11 +72,20 @@ export async function waitForWorker(options: {
 }): Promise<WorkerState> {
   const { pid, stateFolder, progress, signal } = options;
   for (;;) {
-    throwIfCancelled(signal);
+    // The worker is a session of its own, which the terminal's Ctrl-C does not reach.
+    if (signal.aborted)
+      throw new CancelledError(
+        `interrupted: the worker (pid ${pid}) goes on in the background`,
+        'cdc status\ncdc stop --worker',
+      );
     const state = await readWorkerState(stateFolder);
     if (state?.process.pid === pid) {
       if (state.state === 'failed') throw failureOf(state);
-      if (state.state === 'stopped') return state;
+      if (state.state === 'finished') return state;
+      if (state.state === 'stopped')
+        throw new CdcError('worker.stopped', `the worker (pid ${pid}) was stopped before it was ready`, {
+          hint: 'cdc start',
+        });
       if (state.state === 'following' && state.loadsMerged) return state;
       const stuck = Object.values(state.tables).find((table) => table.error !== undefined)?.error;
       if (stuck !== undefined && state.state === 'following')

@@ -18,13 +18,15 @@ const workerFile = z.object({
   }),
   startedAt: z.string(),
   updatedAt: z.string(),
-  /** What it is at; `following` means that the position is confirmed. */
-  state: z.enum(['starting', 'loading', 'following', 'reconnecting', 'stopped', 'failed']),
+  /** What it is at; `following` means that the position is confirmed, `finished` that a full load was all it had to do. */
+  state: z.enum(['starting', 'loading', 'following', 'reconnecting', 'finished', 'stopped', 'failed']),
   merge: z.boolean(),
   ongoing: z.boolean(),
   /** One line for people: what is under way. */
   doing: z.string(),
   position: z.string().optional(),
+  /** `schema.table` of what this worker loaded. */
+  loaded: z.array(z.string()),
   /** Loads that this worker took are merged: what `replicate` waits for. */
   loadsMerged: z.boolean(),
   error: problem.optional(),

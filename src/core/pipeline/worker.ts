@@ -182,6 +182,7 @@ class CaptureRun {
       next = { ...next, merge: request.merge };
       await writer.write(next);
     }
+    if (request.fullLoad) state.update({ loaded: [...state.state.loaded, ...choice.load.map(formatTableName)] });
     const tables = [...choice.load, ...choice.follow];
     for (const table of tables) this.#loop.wake(table);
     if (!request.merge || choice.load.length === 0) state.update({ loadsMerged: true });
