@@ -1,9 +1,10 @@
-/** The built program as a process: what only a real process shows. Runs what `npm run build` made. */
+/** The built program as a process: what only a real process shows. */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ensureBuilt } from '../support/build.ts';
 import { temporaryFolder } from '../support/temp-folder.ts';
 
 const CDC = new URL('../../bin/cdc.js', import.meta.url).pathname;
@@ -15,6 +16,8 @@ const cdc = (args: string[], options: { cwd?: string; nodeArgs?: string[]; env?:
   });
   return { status, signal, stdout, stderr };
 };
+
+beforeAll(ensureBuilt);
 
 /** A pipeline with nothing in it, so that `merge --watch` waits. */
 async function emptyPipeline(): Promise<string> {

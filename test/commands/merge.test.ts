@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { command } from '../../src/commands/merge.ts';
 import { runCli } from '../support/command-line.ts';
 import { parseCommand } from '../support/parse-command.ts';
@@ -167,7 +167,8 @@ describe('cdc merge of a pipeline', () => {
       { number: number(2), op: 'I', values: ['3', 'cid', null] },
     ]);
     const second = await staged.putChanges(definition, [{ number: number(3), op: 'D', values: ['2', 'bob', null] }]);
-    return { cwd, first, second };
+    const arrive = () => staged.putChanges(definition, [{ number: number(4), op: 'I', values: ['4', 'dan', '1'] }]);
+    return { cwd, first, second, arrive };
   }
 
   const rowsOf = async (cwd: string) =>
@@ -195,6 +196,30 @@ describe('cdc merge of a pipeline', () => {
     expect(code).toBe(0);
     expect(stderr).toContain('1 earlier pending file of shop.orders came first');
     expect((await rowsOf(cwd)).map((row: { id: number }) => row.id)).toEqual([1, 2, 3]);
+  });
+
+  it('--watch merges what is there and what arrives, a line for each, until it is interrupted', async () => {
+    const { cwd, arrive } = await pipeline();
+    const interrupt = new AbortController();
+    let printed = '';
+    const onStdout = (text: string) => {
+      printed += text;
+    };
+    const watching = runCli(['merge', '--watch', '--json'], { cwd, signal: interrupt.signal, onStdout });
+    await vi.waitUntil(() => printed.split('\n').length === 2, { timeout: 30_000 });
+    await arrive();
+    await vi.waitUntil(() => printed.split('\n').length === 3, { timeout: 30_000 });
+    interrupt.abort();
+    const { code, stdout } = await watching;
+    expect(code).toBe(130);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toMatchObject([
+      { schema: 'shop', table: 'orders', files: 3, version: 0 },
+      { schema: 'shop', table: 'orders', files: 1, changes: 1, inserted: 1, version: 1 },
+    ]);
   });
 
   it.each([

@@ -14,6 +14,8 @@ export interface CommandLineOptions {
   terminal?: boolean;
   commands?: readonly CommandEntry[];
   signal?: AbortSignal;
+  /** Hears what is printed on stdout as it comes. */
+  onStdout?(text: string): void;
 }
 
 export interface CommandLineResult {
@@ -24,7 +26,7 @@ export interface CommandLineResult {
 
 export async function runCli(words: readonly string[], options: CommandLineOptions = {}): Promise<CommandLineResult> {
   const isTTY = options.terminal === true;
-  const stdout = capture(isTTY);
+  const stdout = capture(isTTY, options.onStdout);
   const stderr = capture(isTTY);
   const code = await runCommandLine({
     words,
@@ -40,9 +42,12 @@ export async function runCli(words: readonly string[], options: CommandLineOptio
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-function capture(isTTY: boolean) {
+function capture(isTTY: boolean, listener?: (text: string) => void) {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 100 });
   const chunks: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    listener?.(chunk.toString());
+  });
   return { stream, text: () => Buffer.concat(chunks).toString() };
 }
