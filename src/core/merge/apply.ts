@@ -12,7 +12,14 @@ import { candidateFiles, type DataFile, findHomes, HOMES, lakeRowsSql, materiali
 import { namesSql, OURS } from './rows-sql.ts';
 import { LATEST, LOADED } from './stage.ts';
 
-/** Files below this are rewritten together and take the new rows, so that small files do not pile up. */
+/** How large data files are. */
+export interface DataFileSizes {
+  /** Files below this are rewritten together and take the new rows, so that small files do not pile up; 16 MiB unless told. */
+  smallBytes?: number;
+  /** Where a file ends; 96 MiB unless told. */
+  targetBytes?: number;
+}
+
 const SMALL_FILE_BYTES = 16 * 1024 * 1024;
 
 export interface ApplyOptions {
@@ -24,6 +31,7 @@ export interface ApplyOptions {
   snapshot: Snapshot | undefined;
   columns: readonly LakeColumn[];
   key: readonly LakeColumn[];
+  sizes?: DataFileSizes | undefined;
   now: Date;
 }
 
@@ -43,10 +51,11 @@ export async function applyChanges(options: ApplyOptions): Promise<Applied> {
   const touched = await findHomes(connection, candidates, key, tableName);
   const counts = await countEffects(connection, key);
 
-  const isSmall = ({ add }: DataFile) => add.size < SMALL_FILE_BYTES;
+  const smallBytes = options.sizes?.smallBytes ?? SMALL_FILE_BYTES;
+  const isSmall = ({ add }: DataFile) => add.size < smallBytes;
   const together = touched.filter(isSmall);
   if (counts.inserted > 0 && together.length === 0) {
-    const small = live.filter((add) => add.size < SMALL_FILE_BYTES).sort((a, b) => a.size - b.size)[0];
+    const small = live.filter((add) => add.size < smallBytes).sort((a, b) => a.size - b.size)[0];
     if (small !== undefined) together.push(...(await materialiseFiles(table, [small])));
   }
   const alone = touched.filter((file) => !isSmall(file));
@@ -94,12 +103,13 @@ async function rewrite(options: ApplyOptions, files: readonly DataFile[], withNe
 }
 
 async function writeSorted(options: ApplyOptions, select: string): Promise<AddFile[]> {
-  const { table, connection, columns, now } = options;
+  const { table, connection, columns, sizes, now } = options;
   const key = options.key.map(({ lake }) => lake);
   return await writeDataFiles(table, connection, {
     select: key.length === 0 ? select : `SELECT * FROM (${select}) ORDER BY ${namesSql(key)}`,
     columns,
     key,
+    ...(sizes?.targetBytes === undefined ? {} : { targetFileBytes: sizes.targetBytes }),
     now,
   });
 }

@@ -13,7 +13,7 @@ import { CdcError, messageOf, throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import type { Lease } from '../store/lease.ts';
 import { appendHistory } from './append.ts';
-import { type Applied, type ApplyOptions, applyChanges, replaceTable } from './apply.ts';
+import { type Applied, type ApplyOptions, applyChanges, type DataFileSizes, replaceTable } from './apply.ts';
 import { checkNumbers } from './check-numbers.ts';
 import { assertUnchanged, type InputState } from './inputs.ts';
 import { type Plan, putPlan } from './ledger.ts';
@@ -52,6 +52,7 @@ export interface BatchRequest {
   /** Rows that the change files have together, where that is known. */
   expectedRows?: number;
   inputs: readonly InputState[];
+  sizes?: DataFileSizes | undefined;
   progress: Progress;
   signal?: AbortSignal | undefined;
 }
@@ -99,6 +100,7 @@ export async function runBatch(request: BatchRequest): Promise<BatchEffect | und
       snapshot,
       columns: target.columns,
       key: target.key,
+      sizes: request.sizes,
       now,
     };
     progress.update(`merging ${tableName}: ${staged.changes.toLocaleString('en')} changes`);

@@ -79,23 +79,27 @@ export async function candidateFiles(
 /** Minimum and maximum of a column in a file as texts; undefined where the log does not say them exactly enough. */
 function boundsOf(add: AddFile): (column: LakeColumn) => { min: string | undefined; max: string | undefined } {
   const stats = parseStats(add);
-  const of = (which: 'minValues' | 'maxValues', { lake, delta }: LakeColumn): string | undefined => {
+  const of = (which: 'minValues' | 'maxValues', { lake }: LakeColumn): string | undefined => {
     const values = stats?.[which];
     if (typeof values !== 'object' || values === null || Array.isArray(values)) return undefined;
     const value = values[lake];
-    if (typeof value === 'string' || typeof value === 'bigint') return String(value);
-    if (typeof value !== 'number') return undefined;
-    // A decimal of more digits than a JavaScript number holds has been rounded on its way here.
-    return delta.startsWith('decimal') && !Number.isInteger(value) && String(value).length > 15
-      ? undefined
-      : String(value);
+    return typeof value === 'string' || typeof value === 'bigint' || typeof value === 'number'
+      ? String(value)
+      : undefined;
   };
   return (column) => ({ min: of('minValues', column), max: of('maxValues', column) });
 }
 
+/** A string, which is left as it is, or a number with a fraction. */
+const STRING_OR_FRACTION = /"(?:[^"\\]|\\.)*"|-?\d+\.\d+(?:[eE][+-]?\d+)?/gs;
+
+/** Fractions stay texts: a decimal of more digits than a JavaScript number holds would be rounded, and a key missed. */
 function parseStats(add: AddFile): { [name: string]: RawJson } | undefined {
   try {
-    const stats = parseRawJson(add.stats ?? 'null');
+    const exact = (add.stats ?? 'null').replace(STRING_OR_FRACTION, (token) =>
+      token.startsWith('"') ? token : `"${token}"`,
+    );
+    const stats = parseRawJson(exact);
     return typeof stats === 'object' && stats !== null && !Array.isArray(stats) ? stats : undefined;
   } catch {
     return undefined;

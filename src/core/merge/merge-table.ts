@@ -11,6 +11,7 @@ import { CdcError, throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import type { Lease } from '../store/lease.ts';
 import type { Store } from '../store/store.ts';
+import type { DataFileSizes } from './apply.ts';
 import { type BatchEffect, runBatch } from './batch.ts';
 import { withMergeLease } from './lake-lease.ts';
 import { type MergeMode, type Plan, readState, type UnfitPolicy } from './ledger.ts';
@@ -35,6 +36,8 @@ export interface MergeTableOptions {
   leaseWaitMs?: number;
   /** After this long a gap in the numbers is an error; 5 minutes unless told. */
   gapWaitMs?: number;
+  /** How large data files are. */
+  sizes?: DataFileSizes;
   /** Ranges of files known already; filled as files are read. */
   known?: KnownRanges;
   progress: Progress;
@@ -141,7 +144,7 @@ async function mergeOnce(
   progress.detail(
     `merging ${formatTableName(options.table)}: numbers ${numberInRun(batch.after) + 1} to ${numberInRun(batch.end)} from ${prepared.inputs.length} files`,
   );
-  return await runBatch({ table, lease, snapshot, state, ...prepared, progress, signal });
+  return await runBatch({ table, lease, snapshot, state, ...prepared, sizes: options.sizes, progress, signal });
 }
 
 /** Sums up the batches of one call. */
