@@ -20,17 +20,18 @@ const TAIL_BYTES = 37;
 const HEAD_BYTES = 1 << 16;
 
 /**
- * The first and last number of a change file of ours, from its first record and its last bytes. Throws `file.cut` when it
+ * The first and last number of a change file of ours, from its first record and its last bytes; `knownSize` where the
+ * caller has listed it. Throws `file.cut` when it
  * does not end as a row of ours does, `file.header` when it is not ours.
  */
-export async function readNumberRange(store: Store, key: string): Promise<NumberRange> {
-  const object = await store.stat(key);
+export async function readNumberRange(store: Store, key: string, knownSize?: number): Promise<NumberRange> {
   const file = `${store.location}/${key}`;
-  if (object === undefined) throw new CdcError('store.not-found', `reading ${file}: it is not there`);
-  const size = object.size;
+  const size = knownSize ?? (await store.stat(key))?.size;
+  if (size === undefined) throw new CdcError('store.not-found', `reading ${file}: it is not there`);
   let first: CsvRecord | undefined;
+  let head: Buffer = Buffer.alloc(0);
   for (let bytes = HEAD_BYTES; first === undefined; bytes *= 8) {
-    const head = await store.getRange(key, 0, bytes);
+    head = await store.getRange(key, 0, Math.min(bytes, size));
     const records = readCsv(once(head), { file });
     const header = await nextRecord(records, head.length >= size);
     if (header === undefined && head.length < size) continue;
@@ -47,8 +48,9 @@ export async function readNumberRange(store: Store, key: string): Promise<Number
     if (first !== undefined && first.fields.length !== header.fields.length)
       throw wrongWidth(file, first.line, first.fields.length, header.fields.length);
   }
-  const tail = (await store.getRange(key, Math.max(0, size - TAIL_BYTES), size)).toString('latin1');
-  const last = /^,(\d{35})\n$/.exec(tail)?.[1];
+  const isWhole = head.length >= size;
+  const tail = isWhole ? head.subarray(-TAIL_BYTES) : await store.getRange(key, size - TAIL_BYTES, size);
+  const last = /^,(\d{35})\n$/.exec(tail.toString('latin1'))?.[1];
   const firstText = first.fields.at(-1) ?? '';
   if (last === undefined) throw await findCut(store, key, file);
   if (!/^\d{35}$/.test(firstText)) throw wrongNumber(file, first.line, firstText);

@@ -57,12 +57,18 @@ async function checkNoneMissing(
   );
   for (const { number, previous } of jumps) {
     if (typeof number !== 'string' || typeof previous !== 'string') continue;
-    for (let missing = BigInt(previous) + 1n; missing < BigInt(number); missing++)
-      if (!taken.has(missing))
-        throw new CdcError(
-          'change.missing',
-          `reading ${sources.map(({ label }) => label).join(', ')}: change ${numberInRun(missing)} (${formatChangeNumber(missing)}) is missing inside a file`,
-          { hint: 'the file is damaged: bring it back from a copy, or load the table again: cdc reload' },
-        );
+    for (let missing = BigInt(previous) + 1n; missing < BigInt(number); missing++) {
+      if (taken.has(missing)) continue;
+      // Between two files there is no gap, or the batch would not have been planned.
+      const beside = await connection.rows(
+        `SELECT DISTINCT ${OURS.file} AS file FROM ${CHANGES} WHERE ${OURS.number} IN (${previous}, ${number})`,
+      );
+      const labels = beside.map(({ file }) => sources.find(({ path }) => path === file)?.label ?? String(file));
+      throw new CdcError(
+        'change.missing',
+        `reading ${labels.join(' and ')}: change ${numberInRun(missing)} (${formatChangeNumber(missing)}) is missing inside`,
+        { hint: 'the file is damaged: bring it back from a copy, or load the table again: cdc reload' },
+      );
+    }
   }
 }

@@ -37,7 +37,13 @@ export async function readStaged(staging: Store, table: TableName, known: KnownR
 async function rangeOf(staging: Store, object: StoredObject, known: KnownRanges): Promise<RangedFile | undefined> {
   let range = known.get(object.key);
   if (range?.size !== object.size) {
-    range = await readNumberRange(staging, object.key);
+    try {
+      range = await readNumberRange(staging, object.key, object.size);
+    } catch (error) {
+      // It expired between the listing and now; if it was needed, its numbers are missing and said to be.
+      if (error instanceof CdcError && error.code === 'store.not-found') return undefined;
+      throw error;
+    }
     known.set(object.key, range);
   }
   if (range.first === undefined || range.last === undefined) return undefined;

@@ -9,7 +9,7 @@ import { type CrashPoint, onCrashPoint } from '../../../src/core/crash-point.ts'
 import { readSnapshot } from '../../../src/core/delta/snapshot.ts';
 import { type Engine, openEngine } from '../../../src/core/engine/engine.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
-import { tableState } from '../../../src/core/merge/table-state.ts';
+import { pendingState, tableState } from '../../../src/core/merge/table-state.ts';
 import { acquireLease } from '../../../src/core/store/lease.ts';
 import { type CompiledChild, compileChild } from '../../support/child.ts';
 import { describeDeltaTable } from '../../support/python.ts';
@@ -163,6 +163,35 @@ describe('merging a table', () => {
     await table.putChanges(definition, [change(2, 'U', '1', 'v2', '2')]);
     expect(await merge()).toMatchObject({ changes: 3, version: 1 });
     expect(await table.lakeRows(engine)).toEqual([{ id: 1, name: 'v3', qty: 3 }]);
+  });
+
+  it('says what is pending, also of a table that is not loaded', async () => {
+    const look = (options = {}) => pendingState({ ...table.options(engine), ...options });
+    expect(await look()).toEqual({ pendingFiles: 0, waiting: undefined });
+    const definition = table.define(N(0));
+    await table.putDefinition(definition);
+    const first = await table.putChanges(definition, [change(1, 'U', '1', 'v1', '1')]);
+    await table.putChanges(definition, [change(2, 'U', '1', 'v2', '2')]);
+    expect(await look()).toMatchObject({ pendingFiles: 2, waiting: { reason: 'loading', files: 2 } });
+    await load();
+    expect(await look()).toMatchObject({ pendingFiles: 3, waiting: undefined });
+    await merge({ upTo: first });
+    expect(await look()).toMatchObject({ pendingFiles: 1, waiting: undefined });
+    await merge();
+    expect(await look()).toEqual({ pendingFiles: 0, waiting: undefined });
+  });
+
+  it('reads each file of a listing once', async () => {
+    const definition = await load();
+    const known = new Map();
+    const key = await table.putChanges(definition, [change(1, 'U', '1', 'v1', '1')]);
+    await merge({ known });
+    expect(known.get(key)).toMatchObject({ first: N(1), last: N(1) });
+    // A range that is known is taken at its word: a wrong one shows that the file was not read.
+    await table.putChanges(definition, [change(2, 'U', '1', 'v2', '2')]);
+    const next = (await table.staging.list('shop/orders/')).at(-1)!;
+    known.set(next.key, { size: next.size, first: N(3), last: N(3) });
+    expect(await merge({ known })).toMatchObject({ already: true, waits: 'gap' });
   });
 
   it('refuses a lake table that another pipeline keeps', async () => {
