@@ -1,5 +1,6 @@
 /** The contract of a command: options in, a report out, text made from the report. No command holds a stream or exits. */
 
+import { readTableName, type TableName } from '../core/change.ts';
 import type { Config, ConfigOverride } from '../core/config.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Progress } from '../core/progress.ts';
@@ -135,9 +136,9 @@ export interface CommandEntry {
 }
 
 /** Reads `schema.table` as typed for --table. */
-export function parseTableName(text: string, flag: string): { schema: string; table: string } {
-  const dot = text.indexOf('.');
-  if (dot <= 0 || dot === text.length - 1)
+export function parseTableName(text: string, flag: string): TableName {
+  const name = readTableName(text);
+  if (name === undefined)
     throw new UsageError(`${flag} ${text}: a table is named schema.table`, `as in ${flag} shop.orders`);
-  return { schema: text.slice(0, dot), table: text.slice(dot + 1) };
+  return name;
 }

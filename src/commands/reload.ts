@@ -2,7 +2,8 @@
 
 import { defineCommand } from '../cli/command.ts';
 import { workerCommand } from '../cli/worker-command.ts';
-import { CheckpointWriter, readCheckpoint } from '../core/capture/checkpoint.ts';
+import { CheckpointWriter, readCheckpoint, tablesOf } from '../core/capture/checkpoint.ts';
+import { formatTableName } from '../core/change.ts';
 import { CAPTURE_LEASE } from '../core/change-file/layout.ts';
 import { CancelledError, CdcError } from '../core/errors.ts';
 import { startServer } from '../core/pipeline/local-resources.ts';
@@ -38,12 +39,9 @@ export const command = defineCommand({
     const pipeline = openPipeline(await context.config(), env.variables);
     const { staging, config } = pipeline;
     const checkpoint = await readCheckpoint(staging);
-    const followed = Object.keys(checkpoint?.tables ?? {}).map((key) => ({
-      schema: key.slice(0, key.indexOf('.')),
-      table: key.slice(key.indexOf('.') + 1),
-    }));
+    const followed = tablesOf(checkpoint).map(({ name }) => name);
     const tables = followed.filter((name) => options.tables.some((pattern) => matchesPattern(pattern, name)));
-    const names = tables.map((name) => `${name.schema}.${name.table}`);
+    const names = tables.map(formatTableName);
     if (checkpoint === undefined || tables.length === 0)
       throw new CdcError(
         'table.not-followed',

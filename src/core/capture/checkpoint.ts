@@ -5,6 +5,7 @@
 
 import { z } from 'zod';
 import type { EventMark } from '../binlog/events.ts';
+import { readTableName, type TableName } from '../change.ts';
 import { CHECKPOINT_KEY } from '../change-file/layout.ts';
 import { CdcError } from '../errors.ts';
 import type { BinlogPosition } from '../position.ts';
@@ -90,6 +91,15 @@ const checkpointFile = z.object({
   ),
   writtenAt: z.string(),
 });
+
+/** The tables of a checkpoint by name. */
+export function tablesOf(checkpoint: Checkpoint | undefined): { name: TableName; entry: TableCheckpoint }[] {
+  return Object.entries(checkpoint?.tables ?? {}).map(([key, entry]) => {
+    const name = readTableName(key);
+    if (name === undefined) throw new Error(`"${key}" of the checkpoint is no table`);
+    return { name, entry };
+  });
+}
 
 /** undefined when nothing was ever captured here. Throws `checkpoint.corrupt`. */
 export async function readCheckpoint(staging: Store): Promise<Checkpoint | undefined> {

@@ -15,7 +15,7 @@ import { type BinlogPosition, comparePositions } from '../position.ts';
 import type { Progress } from '../progress.ts';
 import type { Lease } from '../store/lease.ts';
 import type { Store } from '../store/store.ts';
-import type { Checkpoint, CheckpointWriter, StopReason } from './checkpoint.ts';
+import { type Checkpoint, type CheckpointWriter, type StopReason, tablesOf } from './checkpoint.ts';
 import { type CommitTime, commitTime } from './commit-time.ts';
 import { applyStatement } from './follow-statement.ts';
 import { FollowedTable } from './followed-table.ts';
@@ -86,13 +86,8 @@ export class CaptureSession {
 
   static async open(options: SessionOptions): Promise<CaptureSession> {
     const tables = new Map<string, FollowedTable>();
-    for (const [key, saved] of Object.entries(options.checkpoint.tables)) {
-      const dot = key.indexOf('.');
-      tables.set(
-        key,
-        await FollowedTable.open(options.staging, { schema: key.slice(0, dot), table: key.slice(dot + 1) }, saved),
-      );
-    }
+    for (const { name, entry } of tablesOf(options.checkpoint))
+      tables.set(formatTableName(name), await FollowedTable.open(options.staging, name, entry));
     return new CaptureSession(
       options,
       tables,

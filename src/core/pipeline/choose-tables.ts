@@ -1,6 +1,6 @@
 /** Which tables a worker follows, loads, leaves out or gives up: the configuration and the source against the checkpoint. Pure. */
 
-import type { Checkpoint } from '../capture/checkpoint.ts';
+import { type Checkpoint, tablesOf } from '../capture/checkpoint.ts';
 import { formatTableName, type TableName } from '../change.ts';
 
 export interface TableChoice {
@@ -25,10 +25,8 @@ export function chooseTables(wanted: TableName[], checkpoint: Checkpoint | undef
     else choice.follow.push(table);
   }
   const asked = new Set(wanted.map(formatTableName));
-  for (const [key, entry] of Object.entries(saved)) {
-    if (asked.has(key)) continue;
-    const dot = key.indexOf('.');
-    const name = { schema: key.slice(0, dot), table: key.slice(dot + 1) };
+  for (const { name, entry } of checkpoint?.broken === undefined ? tablesOf(checkpoint) : []) {
+    if (asked.has(formatTableName(name))) continue;
     // A dropped table no longer exists on the source: its stop stays in view.
     (entry.stopped === undefined ? choice.removed : choice.stopped).push(name);
   }

@@ -1,6 +1,6 @@
 /** One picture of a pipeline, from what is durable (checkpoint, ledger, staging) and what the worker last said. */
 
-import { readCheckpoint, type TableCheckpoint } from '../capture/checkpoint.ts';
+import { readCheckpoint, type TableCheckpoint, tablesOf } from '../capture/checkpoint.ts';
 import { formatTableName, type TableName } from '../change.ts';
 import { changeNumber } from '../change-number.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -58,12 +58,10 @@ export async function pipelineStatus(pipeline: Pipeline): Promise<StatusReport> 
   };
   const broken = checkpoint?.broken ?? worker.state?.error;
   if (broken !== undefined && !worker.alive) report.worker.error = broken;
-  const entries = Object.entries(checkpoint?.tables ?? {});
+  const entries = tablesOf(checkpoint);
   if (checkpoint === undefined || entries.length === 0) return report;
   await withEngine(pipeline.engineOptions, async (engine) => {
-    for (const [key, entry] of entries) {
-      const dot = key.indexOf('.');
-      const name = { schema: key.slice(0, dot), table: key.slice(dot + 1) };
+    for (const { name, entry } of entries) {
       report.tables.push(
         await statusOf({ pipeline, engine, name, entry, worker, position: formatPosition(checkpoint.position) }),
       );
