@@ -2,10 +2,10 @@
 
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { withLockFile } from './lock-file.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
 const DIST = join(REPOSITORY, 'dist');
@@ -21,14 +21,10 @@ export function ensureBuilt(): Promise<void> {
 
 async function build(): Promise<void> {
   if (await isFresh()) return;
-  await mkdir(dirname(LOCK), { recursive: true });
-  while (!(await lock())) await sleep(200);
-  try {
+  await withLockFile(LOCK, async () => {
     // Whoever held the lock before may have built just this.
     if (!(await isFresh())) await compile();
-  } finally {
-    await rm(LOCK, { force: true });
-  }
+  });
 }
 
 async function isFresh(): Promise<boolean> {
@@ -72,26 +68,6 @@ function runTsc(outDir: string): Promise<{ code: number | null; output: string }
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, output }));
   });
-}
-
-async function lock(): Promise<boolean> {
-  try {
-    await writeFile(LOCK, String(process.pid), { flag: 'wx' });
-    return true;
-  } catch {
-    const holder = Number(await readFile(LOCK, 'utf8').catch(() => ''));
-    if (holder > 0 && !isAlive(holder)) await rm(LOCK, { force: true });
-    return false;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function filesIn(folder: string): Promise<string[]> {

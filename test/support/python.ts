@@ -3,20 +3,19 @@
  * missing. One Python process answers all of a test file's questions.
  */
 
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { z } from 'zod';
+import { hasPython, type PythonEnvironment, pythonOf } from './python-environment.ts';
 
 const PACKAGES = ['deltalake==1.6.6', 'pyarrow==26.0.1'];
-const CACHE = fileURLToPath(new URL('../../.cache/', import.meta.url));
 const SCRIPT = fileURLToPath(new URL('./delta_reader.py', import.meta.url));
-const VENV = join(CACHE, `venv-${PACKAGES.join('-').replaceAll('==', '-')}`);
+const PYTHON: PythonEnvironment = {
+  name: PACKAGES.join('-').replaceAll('==', '-'),
+  packages: PACKAGES,
+  serves: 'what delta-rs reads',
+};
 
 /**
  * Integers beyond 2^53 and decimals are strings, dates `YYYY-MM-DD`, timestamps `YYYY-MM-DD HH:MM:SS.ffffff` in UTC,
@@ -56,15 +55,8 @@ export async function describeDeltaTable(
 }
 
 /** Whether the reader can be had: false on a machine without Python or PyPI, which skips its tests; under CI=true that throws. */
-export async function hasDeltaReader(): Promise<boolean> {
-  try {
-    await reader();
-    return true;
-  } catch (error) {
-    if (process.env.CI === 'true') throw error;
-    process.stderr.write(`tests with delta-rs are skipped: ${error instanceof Error ? error.message : error}\n`);
-    return false;
-  }
+export function hasDeltaReader(): Promise<boolean> {
+  return hasPython(PYTHON);
 }
 
 interface Reader {
@@ -92,8 +84,7 @@ function reader(): Promise<Reader> {
 const reply = z.object({ id: z.number(), result: z.unknown().optional(), error: z.string().optional() });
 
 async function start(): Promise<Reader> {
-  await makeEnvironment();
-  const python = spawn(join(VENV, 'bin', 'python'), [SCRIPT], { stdio: 'pipe' });
+  const python = spawn(await pythonOf(PYTHON), [SCRIPT], { stdio: 'pipe' });
   const waiting: Reader['waiting'] = new Map();
   let complaint = '';
   python.stderr.on('data', (chunk) => {
@@ -113,23 +104,4 @@ async function start(): Promise<Reader> {
   python.unref();
   process.once('exit', () => python.kill());
   return { process: python, waiting };
-}
-
-async function makeEnvironment(): Promise<void> {
-  if (existsSync(VENV)) return;
-  process.stderr.write(`making ${VENV} for the tests (${PACKAGES.join(', ')}) …\n`);
-  await mkdir(CACHE, { recursive: true });
-  // Made apart and moved into place, for several test files may come here at once.
-  const making = `${VENV}-${randomUUID()}`;
-  const run = promisify(execFile);
-  try {
-    await run('python3', ['-m', 'venv', making]);
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES];
-    await run(join(making, 'bin', 'python'), pip);
-    await rename(making, VENV);
-  } catch (error) {
-    if (!existsSync(VENV)) throw new Error(`no Python environment for the tests: ${error}`);
-  } finally {
-    await rm(making, { recursive: true, force: true });
-  }
 }

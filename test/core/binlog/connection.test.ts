@@ -1,16 +1,10 @@
-import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connectSource, type SourceAddress, sourceError } from '../../../src/core/binlog/connection.ts';
 import { CdcError } from '../../../src/core/errors.ts';
+import { makeCertificates, type TestCertificates } from '../../support/certificates.ts';
 import { describeOnServers, startTestServer, type TestServer } from '../../support/servers.ts';
 import { addressOf, selectText } from './support.ts';
-
-const run = promisify(execFile);
 
 function failure(address: SourceAddress, signal?: AbortSignal): Promise<CdcError | undefined> {
   return connectSource(address, signal === undefined ? {} : { signal }).then(
@@ -22,77 +16,19 @@ function failure(address: SourceAddress, signal?: AbortSignal): Promise<CdcError
   );
 }
 
-/** A CA, and a certificate signed by it for these names. */
-async function makeCertificates(folder: string, names: string): Promise<{ ca: string; args: string[] }> {
-  const file = (name: string) => path.join(folder, name);
-  const openssl = (...args: string[]) => run('openssl', args);
-  await openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-days',
-    '2',
-    '-subj',
-    '/CN=test CA',
-    '-keyout',
-    file('ca.key'),
-    '-out',
-    file('ca.pem'),
-  );
-  await openssl(
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-subj',
-    '/CN=server',
-    '-keyout',
-    file('server.key'),
-    '-out',
-    file('server.csr'),
-  );
-  await writeFile(file('names'), `subjectAltName=${names}`);
-  await openssl(
-    'x509',
-    '-req',
-    '-in',
-    file('server.csr'),
-    '-CA',
-    file('ca.pem'),
-    '-CAkey',
-    file('ca.key'),
-    '-CAcreateserial',
-    '-days',
-    '2',
-    '-extfile',
-    file('names'),
-    '-out',
-    file('server.pem'),
-  );
-  await chmod(folder, 0o755);
-  await chmod(file('server.key'), 0o644);
-  return {
-    ca: await readFile(file('ca.pem'), 'utf8'),
-    args: [`--ssl-ca=${file('ca.pem')}`, `--ssl-cert=${file('server.pem')}`, `--ssl-key=${file('server.key')}`],
-  };
-}
-
 describeOnServers('connecting to the source', (flavor) => {
   let server: TestServer;
-  let certificates: string;
+  let certificates: TestCertificates;
   let ca: string;
 
   beforeAll(async () => {
-    certificates = await mkdtemp(path.join(tmpdir(), 'cdc-test-tls-'));
-    const made = await makeCertificates(certificates, 'IP:127.0.0.1,DNS:db.example');
-    ca = made.ca;
-    server = await startTestServer(flavor, { extraArgs: made.args });
+    certificates = await makeCertificates('IP:127.0.0.1,DNS:db.example');
+    ca = certificates.ca;
+    server = await startTestServer(flavor, { extraArgs: certificates.serverArgs });
   });
   afterAll(async () => {
     await server?.stop();
-    await rm(certificates, { recursive: true, force: true });
+    await certificates?.remove();
   });
 
   it('reads every value as text, times in UTC, text of any language', async () => {
@@ -198,9 +134,9 @@ describeOnServers('connecting to the source', (flavor) => {
     expect(cipher).not.toBe('');
     await connection.end();
 
-    const stranger = await mkdtemp(path.join(certificates, 'other-'));
-    const { ca: otherCa } = await makeCertificates(stranger, 'IP:127.0.0.1');
-    expect(await failure({ ...addressOf(server), tls: { mode: 'verify', ca: otherCa } })).toMatchObject({
+    const stranger = await makeCertificates();
+    await stranger.remove();
+    expect(await failure({ ...addressOf(server), tls: { mode: 'verify', ca: stranger.ca } })).toMatchObject({
       code: 'source.tls',
     });
     expect(await failure({ ...addressOf(server), tls: { mode: 'verify' } })).toMatchObject({ code: 'source.tls' });
