@@ -10,7 +10,7 @@ import * as eventType from './event-type.ts';
 import type { BinlogEvent, EventMark } from './events.ts';
 import { type GtidEvent, readGtidList, readMariadbGtid, readMysqlGtid, readPreviousGtids } from './gtid-event.ts';
 import { GtidTracker } from './gtid-tracker.ts';
-import { isQuery, readQuery } from './query-event.ts';
+import { isQuery, type Query, readQuery } from './query-event.ts';
 import { TableMaps, type WantsTable } from './table-maps.ts';
 
 const CHECKSUM_BYTES = 4;
@@ -29,6 +29,8 @@ export class EventReader {
   readonly #gtids: GtidTracker;
   readonly #tables: TableMaps;
   #hasChecksums = false;
+  /** The start of the event being read. */
+  #from = 0;
   /** Set by a GTID event: what it says belongs to the next BEGIN or statement. */
   #group: OpenGroup | undefined;
   #inTransaction = false;
@@ -60,15 +62,10 @@ export class EventReader {
     if (type === eventType.FORMAT_DESCRIPTION) return this.#describe(bytes, start, end);
     if (type === eventType.HEARTBEAT || type === eventType.HEARTBEAT_V2)
       return this.#heartbeat(bytes, start, end, type);
-    const checksum = this.#verify(bytes, start, end);
+    this.#verify(bytes, start, end);
     const from = this.#advance(bytes, start, size);
+    this.#from = from;
     const body = this.#hasChecksums ? end - CHECKSUM_BYTES : end;
-    const mark = (): EventMark => ({
-      file: this.#file,
-      offset: from,
-      timestamp: bytes.readUInt32LE(start),
-      checksum: checksum ?? crc32(bytes, start, end),
-    });
     switch (type) {
       case eventType.TABLE_MAP:
         this.#tables.see(bytes, start, body);
@@ -83,11 +80,11 @@ export class EventReader {
       case eventType.DELETE_ROWS_V1:
         return this.#rows('D', bytes, start, body);
       case eventType.XID:
-        return this.#commit(mark());
+        return this.#commit(bytes, start, end);
       case eventType.QUERY:
-        return this.#query(bytes, start, body, from, mark);
+        return this.#query(bytes, start, end, body);
       case eventType.EXECUTE_LOAD_QUERY:
-        return this.#statement(readQuery(bytes, start, body, true), bytes.readUInt32LE(start), from, mark);
+        return this.#statement(readQuery(bytes, start, body, true), bytes, start, end);
       case eventType.GTID:
       case eventType.ANONYMOUS_GTID:
         return this.#begin(readMysqlGtid(bytes, start, body, bytes.readUInt32LE(start)), from);
@@ -101,7 +98,7 @@ export class EventReader {
         return undefined;
       case eventType.XA_PREPARE:
         if (this.#xa !== undefined && !this.#hasRows) this.#emptyXa.add(this.#xa);
-        return this.#commit(mark());
+        return this.#commit(bytes, start, end);
       case eventType.INCIDENT:
         return { kind: 'incident', message: incidentText(bytes, start, body) };
       case eventType.PARTIAL_UPDATE_ROWS:
@@ -160,19 +157,24 @@ export class EventReader {
 
   /** Nothing has happened; up to where the server has read, events that it does not send (MariaDB's binlog checkpoints) included. */
   #heartbeat(bytes: Buffer, start: number, end: number, type: number): BinlogEvent {
-    const name = bytes.toString('latin1', start + eventType.HEADER_BYTES, end);
+    this.#verify(bytes, start, end);
+    const body = this.#hasChecksums ? end - CHECKSUM_BYTES : end;
+    const name = bytes.toString('utf8', start + eventType.HEADER_BYTES, body);
     const low = bytes.readUInt32LE(start + 13);
     const offset = this.#offset - (this.#offset % 2 ** 32) + low;
-    const isKnown = type === eventType.HEARTBEAT && name.startsWith(this.#file) && offset >= this.#offset;
+    const isKnown = type === eventType.HEARTBEAT && name === this.#file && offset >= this.#offset;
     return { kind: 'heartbeat', position: this.#at(isKnown ? offset : this.#offset) };
   }
 
-  /** The event's CRC32; undefined where the file has none. */
-  #verify(bytes: Buffer, start: number, end: number): number | undefined {
-    if (!this.#hasChecksums) return undefined;
-    const stored = bytes.readUInt32LE(end - CHECKSUM_BYTES);
-    if (stored !== crc32(bytes, start, end - CHECKSUM_BYTES)) throw this.#corrupt('the checksum of an event is wrong');
-    return stored;
+  #verify(bytes: Buffer, start: number, end: number): void {
+    if (this.#hasChecksums && bytes.readUInt32LE(end - CHECKSUM_BYTES) !== crc32(bytes, start, end - CHECKSUM_BYTES))
+      throw this.#corrupt('the checksum of an event is wrong');
+  }
+
+  /** What identifies the event being read. */
+  #mark(bytes: Buffer, start: number, end: number): EventMark {
+    const checksum = this.#hasChecksums ? bytes.readUInt32LE(end - CHECKSUM_BYTES) : crc32(bytes, start, end);
+    return { file: this.#file, offset: this.#from, timestamp: bytes.readUInt32LE(start), checksum };
   }
 
   /** The end of a file, or (made up by the server) the start of reading in one. Whether it has a checksum shows only in itself. */
@@ -238,10 +240,10 @@ export class EventReader {
     this.#xa = undefined;
   }
 
-  #commit(mark: EventMark): BinlogEvent {
+  #commit(bytes: Buffer, start: number, end: number): BinlogEvent {
     if (this.#group?.gtid !== undefined) this.#gtids.add(this.#group.gtid);
     this.#close();
-    return { kind: 'commit', mark, position: this.position };
+    return { kind: 'commit', mark: this.#mark(bytes, start, end), position: this.position };
   }
 
   #rows(op: 'I' | 'U' | 'D', bytes: Buffer, start: number, end: number): BinlogEvent | undefined {
@@ -249,7 +251,7 @@ export class EventReader {
     if (table === undefined) return undefined;
     this.#hasRows = true;
     // They count only at XA COMMIT, perhaps never.
-    if (this.#xa !== undefined) return { kind: 'unsupported', what: 'rows of an XA transaction', table };
+    if (this.#xa !== undefined) return this.#hidden(bytes, start, 'rows of an XA transaction');
     const body = start + eventType.HEADER_BYTES + 8;
     const hasExtra = (bytes[start + 4] ?? 0) >= eventType.WRITE_ROWS;
     const offset = hasExtra ? body + bytes.readUInt16LE(body) : body;
@@ -264,14 +266,15 @@ export class EventReader {
     return { kind: 'unsupported', what, table: { schema: table.schema, table: table.table } };
   }
 
-  #query(bytes: Buffer, start: number, end: number, from: number, mark: () => EventMark): BinlogEvent | undefined {
-    if (isQuery(bytes, start, end, 'BEGIN'))
-      return this.#inTransaction ? undefined : this.#open(from, bytes.readUInt32LE(start) * 1e6, undefined);
-    if (isQuery(bytes, start, end, 'COMMIT')) return this.#commit(mark());
-    const query = readQuery(bytes, start, end, false);
+  /** `body`: the end without the checksum. */
+  #query(bytes: Buffer, start: number, end: number, body: number): BinlogEvent | undefined {
+    if (isQuery(bytes, start, body, 'BEGIN'))
+      return this.#inTransaction ? undefined : this.#open(this.#from, bytes.readUInt32LE(start) * 1e6, undefined);
+    if (isQuery(bytes, start, body, 'COMMIT')) return this.#commit(bytes, start, end);
+    const query = readQuery(bytes, start, body, false);
     const { sql } = query;
     const xa = /^XA\s+(START|BEGIN|END|PREPARE|COMMIT|ROLLBACK)\s*(.*)$/is.exec(sql);
-    if (xa !== null) return this.#xaQuery((xa[1] ?? '').toUpperCase(), xa[2] ?? '', from, mark);
+    if (xa !== null) return this.#xaQuery((xa[1] ?? '').toUpperCase(), (xa[2] ?? '').trim(), bytes, start, end);
     if (/^SAVEPOINT\s/i.test(sql)) return undefined;
     if (/^ROLLBACK\s+(WORK\s+)?TO\s/i.test(sql)) {
       if (!this.#hasRows) return undefined;
@@ -279,46 +282,32 @@ export class EventReader {
     }
     if (/^ROLLBACK\s*$/i.test(sql)) {
       const hadRows = this.#hasRows;
-      const commit = this.#commit(mark());
+      const commit = this.#commit(bytes, start, end);
       return hadRows ? { kind: 'unsupported', what: 'a transaction rolled back after it was logged' } : commit;
     }
-    return this.#statement(query, bytes.readUInt32LE(start), from, mark);
+    return this.#statement(query, bytes, start, end);
   }
 
-  #xaQuery(verb: string, id: string, from: number, mark: () => EventMark): BinlogEvent | undefined {
-    switch (verb) {
-      case 'START':
-      case 'BEGIN':
-        return this.#open(from, 0, id.trim());
-      case 'END':
-      case 'PREPARE':
-        return undefined;
-      case 'ROLLBACK':
-        this.#emptyXa.delete(id.trim());
-        return this.#commit(mark());
-      default: {
-        // Without its GTID event it is where reading began: whoever starts there has handled it.
-        const isEmpty = this.#emptyXa.delete(id.trim()) || this.#group === undefined;
-        const commit = this.#commit(mark());
-        return isEmpty ? commit : { kind: 'unsupported', what: 'the commit of an XA transaction prepared earlier' };
-      }
-    }
+  #xaQuery(verb: string, id: string, bytes: Buffer, start: number, end: number): BinlogEvent | undefined {
+    if (verb === 'START' || verb === 'BEGIN') return this.#open(this.#from, 0, id);
+    if (verb === 'END' || verb === 'PREPARE') return undefined;
+    // Without its GTID event it is where reading began: whoever starts there has handled it.
+    const isNothing = this.#emptyXa.delete(id) || verb === 'ROLLBACK' || this.#group === undefined;
+    const commit = this.#commit(bytes, start, end);
+    return isNothing ? commit : { kind: 'unsupported', what: 'the commit of an XA transaction prepared earlier' };
   }
 
-  #statement(
-    query: { schema: string; sql: string; sqlMode: bigint },
-    seconds: number,
-    from: number,
-    mark: () => EventMark,
-  ): BinlogEvent {
+  #statement(query: Query, bytes: Buffer, start: number, end: number): BinlogEvent {
     const inTransaction = this.#inTransaction;
-    const start = this.#group?.start ?? this.#at(from);
-    const timestamp = this.#group?.timestamp ?? seconds * 1e6;
+    const group = this.#group;
+    const begin = group?.start ?? this.#at(this.#from);
+    const timestamp = group?.timestamp ?? bytes.readUInt32LE(start) * 1e6;
     if (!inTransaction) {
-      if (this.#group?.gtid !== undefined) this.#gtids.add(this.#group.gtid);
+      if (group?.gtid !== undefined) this.#gtids.add(group.gtid);
       this.#close();
     }
-    return { kind: 'statement', ...query, inTransaction, start, position: this.position, timestamp, mark: mark() };
+    const mark = this.#mark(bytes, start, end);
+    return { kind: 'statement', ...query, inTransaction, start: begin, position: this.position, timestamp, mark };
   }
 
   #corrupt(why: string): CdcError {

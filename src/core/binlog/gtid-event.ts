@@ -30,10 +30,10 @@ const { HEADER_BYTES } = eventType;
 export function readMysqlGtid(bytes: Buffer, start: number, end: number, seconds: number): GtidEvent {
   const body = start + HEADER_BYTES;
   const event: GtidEvent = { timestamp: seconds * 1e6, begins: false, splitAlter: false };
-  if (bytes[start + 4] === eventType.GTID) event.gtid = `${uuidAt(bytes, body + 1)}:${bytes.readBigInt64LE(body + 17)}`;
+  if (bytes[start + 4] === eventType.GTID) event.gtid = `${uuidAt(bytes, body + 1)}:${uint64(bytes, body + 17)}`;
   if (end - body >= 49) {
     // The highest bit says that the time on the original server follows.
-    event.timestamp = bytes.readUIntLE(body + 42, 6) + ((bytes[body + 48] ?? 0) & 0x7f) * 2 ** 48;
+    event.timestamp = bytes.readUInt32LE(body + 42) + ((bytes.readUInt32LE(body + 45) >>> 8) % 2 ** 23) * 2 ** 32;
   }
   return event;
 }
@@ -59,7 +59,7 @@ export function readMariadbGtid(
   }
   const more = at < end ? (bytes[at] ?? 0) : 0;
   return {
-    gtid: `${domain}-${bytes.readUInt32LE(start + 5)}-${bytes.readBigUInt64LE(body)}`,
+    gtid: `${domain}-${bytes.readUInt32LE(start + 5)}-${uint64(bytes, body)}`,
     domain,
     timestamp: seconds * 1e6,
     begins: (flags & STANDALONE) === 0,
@@ -99,7 +99,22 @@ export function readGtidList(bytes: Buffer, start: number): DomainPosition {
   return position;
 }
 
+/** Numbers of transactions stay far below 2^53. */
+function uint64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
+}
+
+/** The server that the last transaction came from: as a rule the next comes from there too. */
+const lastUuid = { bytes: Buffer.alloc(16), text: '00000000-0000-0000-0000-000000000000' };
+
 function uuidAt(bytes: Buffer, at: number): string {
+  for (let i = 0; i < 16; i++) if (bytes[at + i] !== lastUuid.bytes[i]) return readUuid(bytes, at);
+  return lastUuid.text;
+}
+
+function readUuid(bytes: Buffer, at: number): string {
+  bytes.copy(lastUuid.bytes, 0, at, at + 16);
   const hex = bytes.toString('hex', at, at + 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  lastUuid.text = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return lastUuid.text;
 }

@@ -28,7 +28,7 @@ export class TableMaps {
   /** Takes in a TABLE_MAP event; the same map keeps its object. */
   see(bytes: Buffer, start: number, end: number): void {
     const body = start + HEADER_BYTES;
-    const number = bytes.readUIntLE(body, 6);
+    const number = tableNumber(bytes, body);
     let entry = this.#entries.get(number);
     if (entry === undefined || entry.body.compare(bytes, body, end) !== 0) {
       const { schema, table } = readTableName(bytes, body);
@@ -41,7 +41,7 @@ export class TableMaps {
 
   /** The table of a row event; undefined where it is not wanted. */
   of(bytes: Buffer, start: number): TableMap | undefined {
-    const entry = this.#entries.get(bytes.readUIntLE(start + HEADER_BYTES, 6));
+    const entry = this.#entries.get(tableNumber(bytes, start + HEADER_BYTES));
     if (entry === undefined)
       throw new CdcError('position.invalid', 'reading the binlog: rows come without the table they belong to', {
         hint: 'the position lies within a transaction; start at the end of one',
@@ -53,4 +53,9 @@ export class TableMaps {
   clear(): void {
     this.#entries.clear();
   }
+}
+
+/** Six bytes. */
+function tableNumber(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUInt16LE(at + 4) * 2 ** 32;
 }

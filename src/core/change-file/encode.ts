@@ -150,11 +150,25 @@ export function putUnsigned(out: Uint8Array, at: number, value: number): number 
 export function putPadded(out: Uint8Array, at: number, value: number, digits: number): number {
   const end = at + digits;
   let to = end;
-  while (to > at) {
-    const quotient = Math.floor(value / 10);
-    out[--to] = 48 + (value - quotient * 10);
-    value = quotient;
+  let rest: number;
+  if (digits > 9) {
+    // Division of 32-bit integers is what is fast.
+    const high = Math.floor(value / 1e9);
+    to = putPadded(out, at, high, digits - 9);
+    rest = (value - high * 1e9) >>> 0;
+    at = to;
+    to = end;
+  } else {
+    rest = value >>> 0;
   }
+  while (to > at + 1) {
+    const quotient = (rest / 100) >>> 0;
+    const pair = (rest - quotient * 100) << 1;
+    rest = quotient;
+    out[--to] = PAIRS[pair + 1] ?? 0;
+    out[--to] = PAIRS[pair] ?? 0;
+  }
+  if (to > at) out[at] = 48 + (rest % 10);
   return end;
 }
 
