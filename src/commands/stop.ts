@@ -39,7 +39,7 @@ export const command = defineCommand({
       };
     }
     const report: StopReport = { worker: 'not running', server: 'left alone' };
-    progress.update('stopping the worker');
+    if ((await findWorker(config.stateFolder)).alive) progress.update('stopping the worker');
     if (await stopWorker(config.stateFolder, signal)) report.worker = 'stopped';
     if (leavesServer) return report;
     const { stopped } = await stopPrivateServer({ folder: serverFolder, progress, signal });

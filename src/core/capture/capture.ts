@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SourceAddress } from '../binlog/connection.ts';
 import { followBinlog } from '../binlog/stream.ts';
-import { CdcError, messageOf } from '../errors.ts';
+import { CdcError } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { CaptureSession, type SessionOptions } from './session.ts';
 
@@ -21,6 +21,11 @@ export interface CaptureOptions extends Omit<SessionOptions, 'onFailure'> {
 
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5000;
+
+/** The source is not there now and may come back: its server restarts, or the network is down. */
+export function isLostSource(error: unknown): error is CdcError {
+  return error instanceof CdcError && ['source.lost', 'source.unreachable', 'server.stopped'].includes(error.code);
+}
 
 /** Returns the last checkpoint when the signal fires. Throws what a new connection does not mend: `position.purged`, `position.other-history` … */
 export async function capture(options: CaptureOptions): Promise<Checkpoint> {
@@ -74,10 +79,8 @@ export async function capture(options: CaptureOptions): Promise<Checkpoint> {
         checkpoint = { ...checkpoint, lastEvent: undefined };
         continue;
       }
-      if (!(error instanceof CdcError) || !(error.code === 'source.lost' || error.code === 'source.unreachable'))
-        throw error;
+      if (!isLostSource(error)) throw error;
       options.onDisconnected(error);
-      options.progress.warn(`${messageOf(error)}; trying again`);
       await sleep(retryMs, undefined, { signal: options.signal }).catch(() => undefined);
       retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
     }

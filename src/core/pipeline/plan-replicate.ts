@@ -9,7 +9,7 @@ import type { Pipeline } from './pipeline.ts';
 import { refuseOtherRequest } from './replicate.ts';
 import { readSource } from './source-tables.ts';
 import type { WorkerRequest } from './worker.ts';
-import { findWorker, refuseSecondWorker } from './worker-process.ts';
+import { runningWorker } from './worker-process.ts';
 
 export interface ReplicatePlan {
   /** What becomes of the private server. */
@@ -37,7 +37,7 @@ export async function planReplicate(options: {
 }): Promise<ReplicatePlan> {
   const { pipeline, request, signal } = options;
   const { config, staging } = pipeline;
-  const [found, checkpoint] = [await findWorker(config.stateFolder), await readCheckpoint(staging)];
+  const [running, checkpoint] = [await runningWorker(pipeline), await readCheckpoint(staging)];
   const state = config.source.kind === 'private' ? (await privateServerState(pipeline.serverFolder)).state : 'not ours';
   const plan: ReplicatePlan = {
     server: state === 'absent' ? 'make' : state === 'stopped' ? 'start' : state,
@@ -50,11 +50,10 @@ export async function planReplicate(options: {
     removed: [],
     tables_known: false,
   };
-  if (found.alive && found.state !== undefined) {
-    refuseOtherRequest(found.state, request);
-    return { ...plan, already: { pid: found.state.process.pid } };
+  if (running !== undefined) {
+    refuseOtherRequest(running, request);
+    return { ...plan, already: { pid: running.process.pid } };
   }
-  await refuseSecondWorker(pipeline);
   if (plan.server === 'make' || plan.server === 'start') return plan;
   const source = await readSource({ pipeline, address: await pipeline.address(), signal });
   const choice = chooseTables(

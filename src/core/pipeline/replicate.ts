@@ -8,7 +8,7 @@ import type { Progress } from '../progress.ts';
 import { ownIdentity } from '../store/process-identity.ts';
 import type { Pipeline } from './pipeline.ts';
 import { runWorker, type WorkerRequest } from './worker.ts';
-import { findWorker, refuseSecondWorker, spawnWorker, waitForWorker } from './worker-process.ts';
+import { runningWorker, spawnWorker, waitForWorker } from './worker-process.ts';
 import { problemOf, type WorkerState, WorkerStateFile } from './worker-state.ts';
 
 export interface ReplicateReport {
@@ -30,12 +30,11 @@ export async function replicateHere(options: {
   signal: AbortSignal;
 }): Promise<ReplicateReport> {
   const { pipeline, request, signal } = options;
-  const found = await findWorker(pipeline.config.stateFolder);
-  if (found.alive && found.state !== undefined && found.state.process.pid !== process.pid) {
-    refuseOtherRequest(found.state, request);
-    return reportOf('already', found.state, await readCheckpoint(pipeline.staging));
+  const running = await runningWorker(pipeline);
+  if (running !== undefined) {
+    refuseOtherRequest(running, request);
+    return reportOf('already', running, await readCheckpoint(pipeline.staging));
   }
-  await refuseSecondWorker(pipeline);
   const state = new WorkerStateFile(pipeline.config.stateFolder, {
     process: await ownIdentity(),
     startedAt: new Date().toISOString(),
@@ -47,7 +46,6 @@ export async function replicateHere(options: {
     loadsMerged: false,
     tables: {},
   });
-  state.update({});
   const progress = stamped(options.progress);
   progress.detail(`worker started (pid ${state.state.process.pid})`);
   try {
@@ -56,7 +54,9 @@ export async function replicateHere(options: {
     state.update({ state: 'finished', doing: 'finished' });
   } catch (error) {
     if (error instanceof CancelledError) state.update({ state: 'stopped', doing: 'stopped' });
-    else state.update({ state: 'failed', doing: 'failed', error: problemOf(error) });
+    // Whoever holds the lease speaks for the pipeline.
+    else if (!(error instanceof CdcError && error.code.startsWith('lease.')))
+      state.update({ state: 'failed', doing: 'failed', error: problemOf(error) });
     throw error;
   } finally {
     progress.detail('worker ended');
@@ -89,16 +89,18 @@ export async function replicateInBackground(options: {
 }): Promise<ReplicateReport> {
   const { pipeline, request, command, env, wait, progress, signal } = options;
   const { stateFolder, folder } = pipeline.config;
-  const found = await findWorker(stateFolder);
-  const checkpoint = await readCheckpoint(pipeline.staging);
-  if (found.alive && found.state !== undefined) {
-    refuseOtherRequest(found.state, request);
-    return reportOf('already', found.state, checkpoint);
+  const running = await runningWorker(pipeline);
+  if (running !== undefined) {
+    refuseOtherRequest(running, request);
+    return reportOf('already', running, await readCheckpoint(pipeline.staging));
   }
-  await refuseSecondWorker(pipeline);
   const pid = await spawnWorker({ command, stateFolder, folder, env });
   if (!wait) return { state: 'started', pid, position: null, tables: [], loaded: [] };
   const state = await waitForWorker({ pid, stateFolder, progress, signal });
+  if (state.process.pid !== pid) {
+    refuseOtherRequest(state, request);
+    return reportOf('already', state, await readCheckpoint(pipeline.staging));
+  }
   return reportOf(state.state === 'finished' ? 'finished' : 'started', state, await readCheckpoint(pipeline.staging));
 }
 

@@ -22,11 +22,28 @@ export async function findWorker(stateFolder: string): Promise<WorkerFound> {
   return { state, alive: state !== undefined && !(await isGone(state.process)) };
 }
 
+/** A worker that has the lease has said so in its file this much later. */
+const TOLD_MS = 2000;
+
+/** The worker of this folder; undefined when nobody captures. Throws `worker.elsewhere` when somebody holds the capture lease who is not of this folder. */
+export async function runningWorker(pipeline: Pipeline): Promise<WorkerState | undefined> {
+  for (const start = Date.now(); ; await sleep(100)) {
+    const { alive, state } = await findWorker(pipeline.config.stateFolder);
+    if (alive && state !== undefined) return state;
+    const lease = await describeLease(pipeline.staging, CAPTURE_LEASE);
+    if (lease.state === 'free') return undefined;
+    if (Date.now() - start > TOLD_MS) throw elsewhere(pipeline, lease.text);
+  }
+}
+
 /** Throws `worker.elsewhere` when somebody holds the capture lease, for starting a second worker would only wait for it. */
 export async function refuseSecondWorker(pipeline: Pipeline): Promise<void> {
   const lease = await describeLease(pipeline.staging, CAPTURE_LEASE);
-  if (lease.state === 'free') return;
-  throw new CdcError('worker.elsewhere', `another worker captures into ${pipeline.staging.location}: ${lease.text}`, {
+  if (lease.state !== 'free') throw elsewhere(pipeline, lease.text);
+}
+
+function elsewhere(pipeline: Pipeline, holder: string): CdcError {
+  return new CdcError('worker.elsewhere', `another worker captures into ${pipeline.staging.location}: ${holder}`, {
     hint: 'stop it there with `cdc stop`; after a crash of its machine the lease ends by itself within a minute',
   });
 }
@@ -62,7 +79,7 @@ export async function spawnWorker(options: {
 
 /**
  * Waits until the worker with this pid has confirmed its position and merged its loads (or, without `ongoing`, has
- * finished). Throws what the worker failed with.
+ * finished). Throws what the worker failed with. Where another worker runs, its state is returned.
  */
 export async function waitForWorker(options: {
   pid: number;
@@ -93,8 +110,11 @@ export async function waitForWorker(options: {
       progress.update(state.doing);
     }
     if (!isProcess(pid)) {
-      const last = await readWorkerState(stateFolder);
-      if (last?.process.pid === pid && last.state !== 'starting' && last.state !== 'loading') continue;
+      const last = await findWorker(stateFolder);
+      if (last.state?.process.pid === pid && last.state.state !== 'starting' && last.state.state !== 'loading')
+        continue;
+      // Another one, started at the same time, was faster.
+      if (last.alive && last.state !== undefined && last.state.process.pid !== pid) return last.state;
       throw new CdcError(
         'worker.died',
         `the worker (pid ${pid}) ended without a word: ${await lastLines(stateFolder)}`,

@@ -26,7 +26,7 @@ const workerFile = z.object({
   doing: z.string(),
   position: z.string().optional(),
   /** `schema.table` of what this worker loaded. */
-  loaded: z.array(z.string()),
+  loaded: z.array(z.string()).default([]),
   /** Loads that this worker took are merged: what `replicate` waits for. */
   loadsMerged: z.boolean(),
   error: problem.optional(),

@@ -1,7 +1,8 @@
 /** The worker: loads what is not loaded, follows the binlog from there, and merges what it captured. One per pipeline, by lease. */
 
-import { capture } from '../capture/capture.ts';
-import { type Checkpoint, CheckpointWriter } from '../capture/checkpoint.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { capture, isLostSource } from '../capture/capture.ts';
+import { type Checkpoint, CheckpointWriter, readCheckpoint } from '../capture/checkpoint.ts';
 import { formatTableName, type TableName } from '../change.ts';
 import { CAPTURE_LEASE } from '../change-file/layout.ts';
 import { runOf } from '../change-number.ts';
@@ -42,10 +43,16 @@ export interface WorkerOptions {
 /** What a new connection cannot mend: the binlog is not the one that was followed. */
 const BREAKS = new Set(['position.purged', 'position.other-history']);
 
+/** Between two tries to read the source's tables again. */
+const RETRY_MS = 2000;
+const LOSS_TOLD_MS = 10 * 60_000;
+
 /** Returns when told to stop, or when a full load without `ongoing` is merged. Throws what only a person can mend. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { pipeline, request, state, signal, progress } = options;
   const lease = await acquireLease({ store: pipeline.staging, folder: CAPTURE_LEASE, engine: 'cdc', signal });
+  // Of two that were started at once only the holder may speak for the pipeline.
+  state.update({});
   // Losing the lease (a process that slept) ends the worker like a signal would; the reason is thrown below.
   const stop = AbortSignal.any([signal, lease.lost]);
   try {
@@ -87,6 +94,8 @@ class CaptureRun {
   readonly #lease: Lease;
   readonly #loop: MergeLoop;
   readonly #stop: AbortSignal;
+  /** Why the source was not there, and when that was last said. */
+  #lastLoss: { message: string; at: number } | undefined;
 
   constructor(options: WorkerOptions, lease: Lease, loop: MergeLoop, stop: AbortSignal) {
     this.#options = options;
@@ -99,13 +108,22 @@ class CaptureRun {
     const { pipeline, request } = this.#options;
     const { writer, current } = await CheckpointWriter.open(pipeline.staging);
     let checkpoint = current;
+    let hasFollowed = false;
     while (!this.#stop.aborted) {
       try {
         checkpoint = await this.#loadWhatIsMissing(checkpoint, writer);
         if (!request.ongoing) return;
+        hasFollowed = true;
         checkpoint = await this.#follow(checkpoint, writer);
       } catch (error) {
         if (error instanceof CancelledError && this.#stop.aborted) return;
+        // A source that cannot be had at the start is a mistake to tell; one that goes away later comes back.
+        if (hasFollowed && isLostSource(error)) {
+          this.#disconnected(error);
+          await sleep(RETRY_MS, undefined, { signal: this.#stop }).catch(() => undefined);
+          checkpoint = (await readCheckpoint(pipeline.staging)) ?? checkpoint;
+          continue;
+        }
         if (error instanceof CdcError && BREAKS.has(error.code) && checkpoint !== undefined) {
           const { code, message } = error;
           await writer.write({ ...checkpoint, broken: { code, message, hint: 'cdc replicate' } });
@@ -222,16 +240,29 @@ class CaptureRun {
         pause.abort();
       },
       onCheckpoint: (written) => state.update({ position: formatPosition(written.position) }),
-      onFollowing: () =>
+      onFollowing: () => {
+        if (this.#lastLoss !== undefined) progress.done('following the binlog again');
+        this.#lastLoss = undefined;
         state.update({
           state: 'following',
           doing: 'following the binlog',
           position: formatPosition(checkpoint.position),
-        }),
-      onDisconnected: (error) => state.update({ state: 'reconnecting', doing: error.message }),
+        });
+      },
+      onDisconnected: (error) => this.#disconnected(error),
       progress,
       signal: AbortSignal.any([this.#stop, pause.signal]),
     });
+  }
+
+  #disconnected(error: CdcError): void {
+    const { state, progress } = this.#options;
+    state.update({ state: 'reconnecting', doing: error.message });
+    // It is tried every few seconds, for as long as it takes; the log need not say so each time.
+    const now = Date.now();
+    if (error.message === this.#lastLoss?.message && now - this.#lastLoss.at < LOSS_TOLD_MS) return;
+    this.#lastLoss = { message: error.message, at: now };
+    progress.warn(`${error.message}; trying again`);
   }
 
   async #ledgerRun(table: TableName): Promise<number> {
