@@ -40,6 +40,8 @@ export interface MergeTableOptions {
   sizes?: DataFileSizes;
   /** Ranges of files known already; filled as files are read. */
   known?: KnownRanges;
+  /** Takes the change files from `known` alone and lists none. */
+  trustKnown?: boolean;
   progress: Progress;
   signal?: AbortSignal | undefined;
 }
@@ -109,10 +111,10 @@ interface Look {
 
 /** What is pending now. */
 async function lookAt(options: MergeTableOptions, snapshot: Snapshot | undefined): Promise<Look> {
-  const { staging, lake, table, appId, known, mode = 'merge' } = options;
+  const { staging, lake, table, appId, known, trustKnown, mode = 'merge' } = options;
   const state = await readState(lake, table, snapshot, appId);
   const standing = standingOf(state);
-  const staged = await readStaged(staging, table, known);
+  const staged = await readStaged(staging, table, known, { trustKnown });
   const limit = options.upTo === undefined ? undefined : findUpTo(staging, table, staged, standing, options.upTo);
   const pending = nextBatch(table, staged, standing, { limit, keepHistory: mode === 'append' });
   return { state, pending };

@@ -12,10 +12,33 @@ import type { Store, StoredObject } from '../store/store.ts';
 import type { KnownRanges, RangedFile, Staged } from './chain.ts';
 
 /**
- * Lists what staging holds of a table. Files first: whatever a file needs (its definition, the truncation below it) was
- * published before it, so it is in the lists that are read later.
+ * Finds what staging holds of a table. Files first: whatever a file needs (its definition, the truncation below it) was
+ * published before it, so it is in the lists that are read later. `trustKnown`: the change files are those of `known` and
+ * none is listed, for whoever was told of each as it was published.
  */
-export async function readStaged(staging: Store, table: TableName, known: KnownRanges = new Map()): Promise<Staged> {
+export async function readStaged(
+  staging: Store,
+  table: TableName,
+  known: KnownRanges = new Map(),
+  { trustKnown = false }: { trustKnown?: boolean | undefined } = {},
+): Promise<Staged> {
+  const listed = trustKnown ? { files: knownFiles(known), others: [] } : await listFiles(staging, table, known);
+  const [records, definitions] = await Promise.all([readLoadRecords(staging, table), readDefinitions(staging, table)]);
+  return { records, definitions, ...listed };
+}
+
+function knownFiles(known: KnownRanges): RangedFile[] {
+  const modified = new Date();
+  return [...known].flatMap(([key, { size, first, last }]) =>
+    first === undefined || last === undefined ? [] : [{ key, size, first, last, modified }],
+  );
+}
+
+async function listFiles(
+  staging: Store,
+  table: TableName,
+  known: KnownRanges,
+): Promise<Pick<Staged, 'files' | 'others'>> {
   const folder = tableFolder(table);
   const objects = await staging.list(folder);
   const changes = objects.filter(({ key }) => {
@@ -28,10 +51,9 @@ export async function readStaged(staging: Store, table: TableName, known: KnownR
       changes.slice(start, start + 32).map((object) => rangeOf(staging, object, known)),
     ))
       if (file !== undefined) files.push(file);
-  const [records, definitions] = await Promise.all([readLoadRecords(staging, table), readDefinitions(staging, table)]);
   const isChange = new Set(changes.map(({ key }) => key));
   const others = objects.map(({ key }) => key).filter((key) => !isChange.has(key));
-  return { records, definitions, files, others };
+  return { files, others };
 }
 
 async function rangeOf(staging: Store, object: StoredObject, known: KnownRanges): Promise<RangedFile | undefined> {

@@ -194,6 +194,16 @@ describe('merging a table', () => {
     expect(await merge({ known })).toMatchObject({ already: true, waits: 'gap' });
   });
 
+  it('takes files from those it was told of, without a listing, when asked to', async () => {
+    const definition = await load();
+    const known = new Map();
+    await merge({ known, trustKnown: true });
+    const key = await table.putChanges(definition, [change(1, 'U', '1', 'v1', '1')]);
+    expect(await merge({ known, trustKnown: true })).toMatchObject({ already: true });
+    known.set(key, { size: (await table.staging.stat(key))?.size, first: N(1), last: N(1) });
+    expect(await merge({ known, trustKnown: true })).toMatchObject({ changes: 1 });
+  });
+
   it('refuses a lake table that another pipeline keeps', async () => {
     await load();
     await merge();

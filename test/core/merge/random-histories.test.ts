@@ -275,5 +275,5 @@ describe('random histories', () => {
       }),
       { numRuns: 40 },
     );
-  });
+  }, 300_000);
 });
