@@ -116,7 +116,7 @@ async function writeSorted(options: ApplyOptions, select: string): Promise<AddFi
 
 /** A load or truncation with the changes after it: all files go, the new rows come, in one commit. */
 export async function replaceTable(options: ApplyOptions): Promise<Applied> {
-  const { connection, snapshot, columns, key, now } = options;
+  const { snapshot, columns, key, now } = options;
   const keyNames = namesSql(key.map(({ lake }) => lake));
   const names = namesSql(columns.map(({ lake }) => lake));
   const loaded = `SELECT ${names} FROM ${LOADED} ANTI JOIN ${LATEST} USING (${keyNames})`;
