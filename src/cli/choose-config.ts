@@ -40,7 +40,7 @@ export async function chooseConfig(
 /** An option that says something else than the file would be lost in silence. */
 function refuseOther(options: ConfigWishes, config: Config): void {
   const { source } = config;
-  const url = source.kind === 'private' ? 'private' : `mysql://${source.user}@${source.host}:${source.port}`;
+  const url = source.kind !== 'url' ? source.kind : `mysql://${source.user}@${source.host}:${source.port}`;
   const tables = options.tables ?? [];
   const patterns = config.tables.map((rule) => rule.pattern);
   const others = [

@@ -74,7 +74,7 @@ export const command = defineCommand({
 /** On a server that the tool did not make it is a guest, and asks. */
 async function mayWrite(pipeline: Pipeline, options: LoadOptions, context: Context): Promise<boolean> {
   const { source } = pipeline.config;
-  if (source.kind === 'private') return true;
+  if (source.kind !== 'url') return true;
   const what = options.kind === 'file' ? options.file : options.kind === 'stdin' ? 'what is piped in' : options.sql;
   return context.confirm(`Run ${what} on ${source.host}:${source.port} as ${source.user}?`);
 }

@@ -70,16 +70,18 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** Keys that may be written as a text alone, and the key that the text then stands for. */
-const SHORTHANDS: Readonly<Record<string, string>> = { source: 'url', staging: 'location' };
+const SHORTHANDS: Readonly<Record<string, string>> = { source: 'url', staging: 'location', lake: 'location' };
 
 function layOver(raw: Record<string, unknown>, override: ConfigOverride): void {
+  if (override.path.startsWith('source.') && (raw.source ?? (raw.target === 'aws' ? 'rds' : undefined)) === 'rds')
+    raw.source = { rds: {} };
   // CDC_TLS_CA is set for a whole shell; a private server has no TLS for it to speak of.
   if (override.path === 'source.tls.ca' && !isServerUrl(raw.source)) return;
   setAt(raw, override.path.split('.'), override.value);
 }
 
 function isServerUrl(source: unknown): boolean {
-  return typeof source === 'string' ? source !== 'private' : isRecord(source) && 'url' in source;
+  return typeof source === 'string' ? source !== 'private' : isRecord(source) && ('url' in source || 'rds' in source);
 }
 
 function setAt(root: Record<string, unknown>, path: readonly string[], value: unknown): void {

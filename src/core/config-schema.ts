@@ -1,9 +1,10 @@
 /** The keys of cdc.yaml, their values and defaults. */
 
-import { isAbsolute, relative, resolve } from 'node:path';
 import { z } from 'zod';
+import { type AwsConfig, awsSchema, dmsSchema } from './config-aws.ts';
 import { keyed, oneOf, shorthand } from './config-keys.ts';
-import { sourceSchema } from './config-source.ts';
+import { bucketPlaces, folderPlaces, placeKeys } from './config-place.ts';
+import { type SourceConfig, sourceSchema } from './config-source.ts';
 import { parseBytes, parseDuration } from './quantity.ts';
 import { splitPattern } from './table-pattern.ts';
 
@@ -26,6 +27,7 @@ function quantity(parse: (text: string) => number | undefined, example: string) 
 const bytes = quantity(parseBytes, 'a size such as 64MB or 768MiB');
 const bytesPerHour = quantity((text) => parseBytes(text.replace(/\s*\/\s*h$/, '')), 'a size such as 20GB');
 const duration = quantity(parseDuration, 'a duration such as 500ms, 10s or 1d');
+const seconds = duration.transform((milliseconds) => Math.max(1, Math.round(milliseconds / 1000)));
 
 const pattern = z.unknown().transform((value, context): string => {
   if (typeof value === 'string' && splitPattern(value) !== undefined) return value;
@@ -46,21 +48,9 @@ const tableRule = shorthand(
   }).transform(({ table, key, mode }) => ({ pattern: table, ...(key && { key }), mode })),
 );
 
-/** A folder, made absolute; a bucket is refused by name until S3 comes. */
-function place(folder: string) {
-  return z.unknown().transform((value, context): string => {
-    if (typeof value === 'string' && value !== '') {
-      const scheme = /^([a-z][a-z0-9+]*):\/\//i.exec(value)?.[1];
-      if (scheme === undefined) return resolve(folder, value);
-      context.addIssue({ code: 'custom', message: `${scheme}:// is not built yet: write a folder` });
-    } else context.addIssue({ code: 'custom', message: 'takes the path of a folder' });
-    return z.NEVER;
-  });
-}
-
 /** Paths in the file are relative to `folder`. */
 export function configSchema(folder: string) {
-  const staging = keyed({ location: place(folder).prefault('staging'), keep: duration.default(DAY_MS) });
+  const source = sourceSchema(folder);
   const capture = keyed({
     max_file_bytes: bytes.prefault('64MB'),
     max_delay: duration.prefault('500ms'),
@@ -82,25 +72,21 @@ export function configSchema(folder: string) {
       context.addIssue({ code: 'custom', message: `${why} at most 25 of a-z, 0-9 and -, beginning with a letter` });
       return z.NEVER;
     }),
-    target: oneOf(['local'], ['aws']).default('local'),
-    source: sourceSchema(folder).prefault('private'),
+    target: oneOf(['local', 'aws']).default('local'),
+    aws: awsSchema.optional(),
+    dms: dmsSchema(seconds.prefault('300s')).optional(),
+    source: source.optional(),
     tables: z.array(tableRule).min(1).prefault([EVERY_TABLE]),
     exclude: z.array(pattern).default([]),
-    staging: shorthand('location', staging).prefault({}),
-    lake: place(folder).prefault('lake'),
+    staging: shorthand('location', keyed({ ...placeKeys, keep: duration.optional() })).prefault({}),
+    lake: shorthand('location', keyed(placeKeys)).prefault({}),
     capture: capture.prefault({}),
     merge: merge.prefault({}),
-  }).transform(({ staging, lake, capture, merge, ...rest }, context) => {
-    if (isWithin(staging.location, lake) || isWithin(lake, staging.location))
-      context.addIssue({
-        code: 'custom',
-        path: ['lake'],
-        message: 'lies in the same folder as staging: give each its own',
-      });
-    return {
+  }).transform(({ staging, lake, capture, merge, aws, dms, ...rest }, context) => {
+    const issue = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
+    const values = {
       ...rest,
-      staging: { location: staging.location, keepMs: staging.keep },
-      lake: { location: lake },
+      source: rest.source ?? source.parse(rest.target === 'aws' ? 'rds' : 'private'),
       capture: {
         maxFileBytes: capture.max_file_bytes,
         maxDelayMs: capture.max_delay,
@@ -115,10 +101,44 @@ export function configSchema(folder: string) {
         memoryLimitBytes: merge.memory_limit,
       },
     };
+    refuseMixedSlots(values, { aws, dms }, issue);
+    if (values.target === 'local') {
+      const places = folderPlaces(folder, { staging, lake }, issue);
+      return {
+        ...values,
+        staging: { location: places.staging, keepMs: staging.keep ?? DAY_MS },
+        lake: { location: places.lake },
+      };
+    }
+    const places = bucketPlaces(values.name, { staging, lake }, issue);
+    const { class: instanceClass, full_load_tasks, max_batch_interval } = dms ?? dmsDefaults;
+    const awsConfig: AwsConfig = {
+      ...(aws?.region === undefined ? {} : { region: aws.region }),
+      ...(aws?.profile === undefined ? {} : { profile: aws.profile }),
+      staging: places.staging,
+      lake: places.lake,
+      dms: { instanceClass, fullLoadTasks: full_load_tasks, maxBatchSeconds: max_batch_interval },
+    };
+    return {
+      ...values,
+      staging: { location: places.locations.staging, keepMs: staging.keep ?? 7 * DAY_MS },
+      lake: { location: places.locations.lake },
+      aws: awsConfig,
+    };
   });
 }
 
-function isWithin(outer: string, inner: string): boolean {
-  const path = relative(outer, inner);
-  return path === '' || (!path.startsWith('..') && !isAbsolute(path));
+const dmsDefaults = dmsSchema(seconds.prefault('300s')).parse({});
+
+/** Slots are filled by their target for now; what does not go together is refused by name. */
+function refuseMixedSlots(
+  { target, source }: { target: 'local' | 'aws'; source: SourceConfig },
+  keys: { aws: unknown; dms: unknown },
+  issue: (path: PropertyKey[], message: string) => void,
+): void {
+  if (target === 'aws' && source.kind === 'private')
+    issue(['source'], 'private is for target local: write rds, or the URL of a server that DMS can reach');
+  if (target === 'local' && source.kind === 'rds') issue(['source'], 'rds is for target: aws');
+  if (target === 'local')
+    for (const [key, value] of Object.entries(keys)) if (value !== undefined) issue([key], 'is for target: aws');
 }

@@ -1,7 +1,8 @@
-/** The `source:` slot: a private server that the tool starts, or a server that is there, by URL. A password is never part of it. */
+/** The `source:` slot: a private server that the tool starts, an RDS instance, or a server that is there, by URL. A password is never part of it. */
 
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { type RdsSource, rdsSchema } from './config-aws.ts';
 import { keyed, oneOf, passOn, shorthand } from './config-keys.ts';
 import { UsageError } from './errors.ts';
 import { didYouMean } from './nearest-word.ts';
@@ -25,7 +26,7 @@ export interface UrlSource {
   tls: { mode: 'verify' | 'off'; ca?: string };
 }
 
-export type SourceConfig = PrivateSource | UrlSource;
+export type SourceConfig = PrivateSource | UrlSource | RdsSource;
 
 /** Holds the password of a source given by URL when cdc.yaml does not say otherwise. */
 export const SOURCE_PASSWORD_VARIABLE = 'CDC_SOURCE_PASSWORD';
@@ -44,7 +45,7 @@ export function parseServerUrl(text: string): ServerUrl | UrlProblem {
   if (!text.startsWith('mysql://')) {
     const scheme = /^([a-z]+):\/\//i.exec(text)?.[1];
     if (scheme !== undefined) return { problem: `${scheme}:// is not a source: ${form}` };
-    return { problem: `this is neither private nor a URL${didYouMean(text, ['private'])}: ${form}` };
+    return { problem: `this is neither private, nor rds, nor a URL${didYouMean(text, ['private', 'rds'])}: ${form}` };
   }
   if (!URL.canParse(text)) return { problem: `this is not a URL: ${form}` };
   const url = new URL(text);
@@ -93,7 +94,7 @@ function secretReference(folder: string) {
   });
 }
 
-/** `private`, a URL, or the same with keys. */
+/** `private`, `rds`, a URL, or the same with keys. */
 export function sourceSchema(folder: string) {
   const port = z.int().min(1).max(65_535).optional();
   const privateKeys = keyed({
@@ -115,8 +116,17 @@ export function sourceSchema(folder: string) {
     tls: tls.optional(),
   });
 
+  const rdsKeys = rdsSchema((path) => resolve(folder, path));
+
   return z.unknown().transform((value, context): SourceConfig => {
     if (value === 'private') return { kind: 'private' };
+    if (value === 'rds') return rdsKeys.parse({ rds: {} });
+    if (typeof value === 'object' && value !== null && 'rds' in value) {
+      const parsed = rdsKeys.safeParse(value);
+      if (parsed.success) return parsed.data;
+      passOn(parsed.error.issues, value, context);
+      return z.NEVER;
+    }
     const isText = typeof value === 'string';
     if (!isText && !(typeof value === 'object' && value !== null && 'url' in value)) {
       const parsed = privateKeys.safeParse(value);

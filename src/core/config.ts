@@ -4,12 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { TableName } from './change.ts';
 import type { ZeroDates } from './column-type.ts';
+import type { AwsConfig } from './config-aws.ts';
 import { type ConfigOverride, readConfigText } from './config-problems.ts';
 import { configSchema } from './config-schema.ts';
 import type { SourceConfig } from './config-source.ts';
 import { CdcError, messageOf, nativeCodeOf } from './errors.ts';
 import { hasWildcard, matchesPattern, matchesTables } from './table-pattern.ts';
 
+export type { AwsConfig, BucketPlace, RdsSource } from './config-aws.ts';
 export type { ConfigOverride } from './config-problems.ts';
 export type { PrivateSource, SourceConfig, UrlSource } from './config-source.ts';
 
@@ -34,11 +36,13 @@ export interface Config {
   stateFolder: string;
   /** Prefixes every resource, so that several pipelines share a machine or an account. */
   name: string;
-  target: 'local';
+  target: 'local' | 'aws';
+  /** With target aws only. */
+  aws?: AwsConfig;
   source: SourceConfig;
   tables: readonly TableRule[];
   exclude: readonly string[];
-  /** `keepMs`: how long a merged change file stays. */
+  /** A folder, or `s3://bucket/prefix` with target aws. `keepMs`: how long a merged change file stays. */
   staging: { location: string; keepMs: number };
   lake: { location: string };
   capture: {

@@ -125,7 +125,7 @@ tables:
     expect(() => parse('name: 7\nlake: 3')).toThrow(
       'the configuration has 2 problems:\n' +
         '  name: 7 is not a name: write at most 25 of a-z, 0-9 and -, beginning with a letter (from cdc.yaml:1)\n' +
-        '  lake: takes the path of a folder (from cdc.yaml:2)',
+        '  lake: takes keys: location, bucket, prefix (from cdc.yaml:2)',
     );
   });
 
@@ -133,10 +133,10 @@ tables:
     ['', 'name: is missing: write name: with at most 25 of a-z, 0-9 and -, beginning with a letter (cdc.yaml)'],
     ['- a', 'yaml: the file does not hold keys (name: …) (cdc.yaml:1)'],
     ['name: a\nname: b', 'yaml: Map keys must be unique (cdc.yaml:2)'],
-    ['name: a\ntarget: aws', 'target: aws is not built yet: write local (cdc.yaml:2)'],
+    ['name: a\ntarget: gcp', 'target: gcp is not known here: write one of local, aws (cdc.yaml:2)'],
     ['name: a\nmerge: { engine: spark }', 'merge.engine: spark is not built yet: write local (cdc.yaml:2)'],
-    ['name: a\nlake: s3://bucket', 'lake: s3:// is not built yet: write a folder (cdc.yaml:2)'],
-    ['name: a\nstaging: s3://bucket', 'staging: s3:// is not built yet: write a folder (cdc.yaml:2)'],
+    ['name: a\nlake: s3://bucket', 'lake: s3:// is not built yet for target local: write a folder (cdc.yaml:2)'],
+    ['name: a\nstaging: s3://bucket', 'staging: s3:// is not built yet for target local: write a folder (cdc.yaml:2)'],
     ['name: a\nlake: staging', 'lake: lies in the same folder as staging: give each its own (cdc.yaml:2)'],
     ['name: a\nlake: staging/lake', 'lake: lies in the same folder as staging: give each its own (cdc.yaml:2)'],
     ['name: a\ntables:', 'tables: has no value: give one, or leave the line out (cdc.yaml:2)'],
@@ -145,7 +145,7 @@ tables:
     ['name: a\nmerge: 7', 'merge: takes keys: engine, unfit, zero_dates, write_budget, memory_limit (cdc.yaml:2)'],
     [
       'name: a\nsource: privat',
-      'source: this is neither private nor a URL (did you mean private?): write mysql://user@host:3306 (cdc.yaml:2)',
+      'source: this is neither private, nor rds, nor a URL (did you mean private?): write mysql://user@host:3306 (cdc.yaml:2)',
     ],
     [
       'name: a\nsource: postgres://u@h',
@@ -271,6 +271,97 @@ exclude: [ 'shop.tmp%' ]
   });
 });
 
+describe('a configuration for AWS', () => {
+  it('of a name and a target has every default', () => {
+    const config = parse('name: shop-qkzw\ntarget: aws');
+    expect(config).toMatchObject({
+      target: 'aws',
+      source: {
+        kind: 'rds',
+        instanceClass: 'db.t3.micro',
+        storageGb: 20,
+        version: '8.4',
+        user: 'admin',
+        openToWorld: false,
+        binlogRetentionHours: 24,
+        tls: { mode: 'verify' },
+      },
+      staging: { location: 's3://shop-qkzw-staging/', keepMs: 7 * 86_400_000 },
+      lake: { location: 's3://shop-qkzw-lake/' },
+      aws: {
+        staging: { bucket: 'shop-qkzw-staging', prefix: '', isNamed: false },
+        lake: { bucket: 'shop-qkzw-lake', prefix: '', isNamed: false },
+        dms: { instanceClass: 'dms.t3.micro', fullLoadTasks: 8, maxBatchSeconds: 300 },
+      },
+    });
+  });
+
+  it('takes every value that the file gives', () => {
+    const config = parse(`
+name: shop
+target: aws
+aws: { region: eu-west-1, profile: work }
+source: { rds: { class: db.t4g.small, storage: 100, version: 8.4.5, user: root2, operator: 203.0.113.7/32, open_to_world: true, binlog_retention: 72 }, tls: { ca: ca.pem } }
+staging: { bucket: mine, prefix: /cdc/in/, keep: 3d }
+lake: s3://mine/cdc/lake
+dms: { class: dms.t3.small, full_load_tasks: 4, max_batch_interval: 1m }
+`);
+    expect(config).toMatchObject({
+      source: {
+        instanceClass: 'db.t4g.small',
+        storageGb: 100,
+        version: '8.4.5',
+        user: 'root2',
+        operator: '203.0.113.7/32',
+        openToWorld: true,
+        binlogRetentionHours: 72,
+        tls: { ca: '/shop/ca.pem' },
+      },
+      staging: { location: 's3://mine/cdc/in', keepMs: 3 * 86_400_000 },
+      aws: {
+        region: 'eu-west-1',
+        profile: 'work',
+        staging: { bucket: 'mine', prefix: 'cdc/in', isNamed: true },
+        lake: { bucket: 'mine', prefix: 'cdc/lake', isNamed: true },
+        dms: { instanceClass: 'dms.t3.small', fullLoadTasks: 4, maxBatchSeconds: 60 },
+      },
+    });
+  });
+
+  it.each([
+    ['source: private', 'source: private is for target local: write rds, or the URL of a server that DMS can reach'],
+    [
+      'staging: ./staging',
+      'staging: takes a bucket for target aws: write s3://bucket/prefix, or { bucket: …, prefix: … }',
+    ],
+    ['lake: { bucket: Shop }', 'lake.bucket: "Shop" is not the name of a bucket (3 to 63 of a-z, 0-9, - and .)'],
+    ['lake: s3://a-staging/x', 'lake: lies under the same prefix as staging: give each its own'],
+    ['dms: { private: true }', 'dms.private: true is not built yet: the replication instance is public'],
+    ['aws: { region: Ireland }', 'aws.region: "Ireland" is not a region such as eu-west-1'],
+    [
+      'source: { rds: { version: 8.0 } }',
+      "source.rds.version: 8 has left standard support, which RDS bills at ten times the instance: write '8.4'",
+    ],
+    ['source: { rds: { clas: db.t3.micro } }', 'source.rds.clas: is not a key (did you mean class?)'],
+  ])('is refused: %s', (line, problem) => {
+    expect(problems(`name: a\ntarget: aws\n${line}`)).toEqual([`${problem} (cdc.yaml:3)`]);
+  });
+
+  it('is refused for another target', () => {
+    expect(problems('name: a\nsource: rds\naws: { region: eu-west-1 }\ndms: { full_load_tasks: 2 }')).toEqual([
+      'source: rds is for target: aws (cdc.yaml:2)',
+      'aws: is for target: aws (cdc.yaml:3)',
+      'dms: is for target: aws (cdc.yaml:4)',
+    ]);
+  });
+
+  it('takes the authority that a variable names, also when it does not speak of the source', () => {
+    const overrides = [{ path: 'source.tls.ca', value: '/ca.pem', origin: 'env CDC_TLS_CA' }];
+    for (const source of ['', 'source: rds', 'source: { rds: { storage: 30 } }'])
+      expect(parse(`name: a\ntarget: aws\n${source}`, overrides)).toMatchObject({ source: { tls: { ca: '/ca.pem' } } });
+  });
+});
+
 describe('the template of a new configuration', () => {
   it.each([
     [{ name: 'shop-abcd', source: 'private', tables: [] }, '%.%', 'private'],
@@ -285,6 +376,16 @@ describe('the template of a new configuration', () => {
     expect(config).toMatchObject({ capture: bare.capture, merge: bare.merge, staging: bare.staging, lake: bare.lake });
     expect(config.tables[0]?.pattern).toBe(pattern);
     expect(config.source.kind).toBe(kind);
+  });
+
+  it.each([
+    ['rds', { region: 'eu-west-1', profile: 'work' }],
+    ['mysql://cdc@db.example.com:3306', {}],
+  ])('is a configuration for AWS with the source %s, and says every default as it is', (source, account) => {
+    const text = configTemplate({ name: 'shop-abcd', target: 'aws', source, tables: [], ...account });
+    const bare = parse(`name: shop-abcd\ntarget: aws\nsource: ${source}`);
+    const { file, folder, stateFolder, ...values } = bare;
+    expect(parse(text)).toEqual({ file, folder, stateFolder, ...values, aws: { ...bare.aws, ...account } });
   });
 
   it.each([

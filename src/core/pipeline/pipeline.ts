@@ -29,6 +29,11 @@ type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Touches nothing; `variables` is the environment that secrets are read from at the moment of connecting. */
 export function openPipeline(config: Config, variables: Variables): Pipeline {
+  if (config.target !== 'local')
+    throw new CdcError(
+      'target.not-built',
+      `opening the pipeline: this command does not know target ${config.target} yet`,
+    );
   const serverFolder = join(config.stateFolder, 'server');
   const staging = openLocalStore(config.staging.location);
   const lake = openLocalStore(config.lake.location);
@@ -70,6 +75,8 @@ async function sourceAddress(
     // Over TCP, as any other source: the socket's folder need not be reachable for whoever runs cdc.
     return { host: server.host, port: server.port, ...server.users[user], tls: { mode: 'off' } };
   }
+  if (source.kind === 'rds')
+    throw new CdcError('target.not-built', 'connecting to the source: this command does not know RDS yet');
   const { host, port, tls } = source;
   return {
     host,

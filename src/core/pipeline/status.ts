@@ -3,6 +3,7 @@
 import { readCheckpoint, type TableCheckpoint, tablesOf } from '../capture/checkpoint.ts';
 import { formatTableName, type TableName } from '../change.ts';
 import { changeNumber } from '../change-number.ts';
+import type { SourceConfig } from '../config.ts';
 import type { Engine } from '../engine/engine.ts';
 import { withEngine } from '../engine/engine.ts';
 import { pendingState, tableState } from '../merge/table-state.ts';
@@ -40,7 +41,7 @@ export async function pipelineStatus(pipeline: Pipeline): Promise<StatusReport> 
   const report: StatusReport = {
     target: config.target,
     slots: {
-      source: config.source.kind === 'private' ? 'private server' : `${config.source.host}:${config.source.port}`,
+      source: nameSource(config.source),
       capture: 'cdc',
       store: `${config.staging.location}, ${config.lake.location}`,
       merge: config.merge.engine,
@@ -109,4 +110,9 @@ export function isUnwell(report: StatusReport): boolean {
   return (
     report.tables.some((table) => table.error !== null) || (report.tables.length > 0 && report.worker.pid === null)
   );
+}
+
+function nameSource(source: SourceConfig): string {
+  if (source.kind === 'url') return `${source.host}:${source.port}`;
+  return source.kind === 'rds' ? 'RDS for MySQL' : 'private server';
 }
