@@ -122,7 +122,8 @@ function createContext(setting: Setting, progress: Context['progress'] & { close
       progress.close();
       const { askYesNo } = await import('./terminal.ts');
       const { stdin, stderr, signal } = host;
-      return askYesNo({ text, stdin, stderr, signal, isTerminal: stdinIsTerminal && stderrIsTerminal });
+      const quiet = flags.json || flags.quiet;
+      return askYesNo({ text, stdin, stderr, signal, quiet, isTerminal: stdinIsTerminal && stderrIsTerminal });
     },
     emit: (object, text) => printLine(host, flags.json ? (toJson(object) ?? '') : text),
     stdin: () => host.stdin,

@@ -90,10 +90,14 @@ export async function askYesNo(options: {
   stdin: NodeJS.ReadableStream;
   stderr: NodeJS.WritableStream;
   isTerminal: boolean;
+  /** Says nothing but the error where there is no terminal. */
+  quiet: boolean;
   signal: AbortSignal;
 }): Promise<boolean> {
-  if (!options.isTerminal)
-    throw new UsageError(`asking "${options.text}": there is no terminal`, 'add --yes when that is what you want');
+  if (!options.isTerminal) {
+    if (!options.quiet) options.stderr.write(`${options.text}\n`);
+    throw new UsageError('asking before that is done: there is no terminal', 'add --yes when that is what you want');
+  }
   const reader = createInterface({ input: options.stdin, output: options.stderr, terminal: false });
   try {
     const answer = await new Promise<string>((resolve, reject) => {

@@ -58,12 +58,15 @@ export const command = defineCommand({
     return { ...report, done: true };
   },
   render(report) {
-    if (report.removed.length === 0 && report.remaining.length === 0) return 'already destroyed';
-    const lines = report.removed.map((removal) => `${report.done ? 'removed' : 'would remove'} ${removal.resource}`);
+    const lines =
+      report.removed.length === 0
+        ? ['already destroyed']
+        : report.removed.map((removal) => `${report.done ? 'removed' : 'would remove'} ${removal.resource}`);
+    const left = report.done || report.removed.length === 0 ? 'left' : 'would leave';
     return [
       ...lines,
-      ...report.remaining.map((removal) => `left ${removal.resource}: ${removal.stays}`),
-      `left ${report.config}: it is yours`,
+      ...report.remaining.map((removal) => `${left} ${removal.resource}: ${removal.stays}`),
+      `${left} ${report.config}: it is yours`,
     ].join('\n');
   },
 });

@@ -6,7 +6,7 @@ import { CheckpointWriter, readCheckpoint, tablesOf } from '../core/capture/chec
 import { formatTableName } from '../core/change.ts';
 import { CAPTURE_LEASE } from '../core/change-file/layout.ts';
 import { CancelledError, CdcError } from '../core/errors.ts';
-import { startServer } from '../core/pipeline/local-resources.ts';
+import { restartServer } from '../core/pipeline/local-resources.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 import { forgetTables, type ReplicateReport, replicateInBackground } from '../core/pipeline/replicate.ts';
 import { refuseSecondWorker, stopWorker } from '../core/pipeline/worker-process.ts';
@@ -62,7 +62,7 @@ export const command = defineCommand({
       const { writer, current } = await CheckpointWriter.open(staging);
       if (current !== undefined) await writer.write(forgetTables(current, tables));
     });
-    await startServer({ pipeline, server: env, progress, signal });
+    await restartServer({ pipeline, server: env, progress, signal });
     const { merge } = checkpoint;
     const command = workerCommand(config.file, merge ? [] : ['--no-merge']);
     const worker = await replicateInBackground({

@@ -4,7 +4,7 @@ import { defineCommand } from '../cli/command.ts';
 import { count } from '../cli/table.ts';
 import { workerCommand } from '../cli/worker-command.ts';
 import { UsageError } from '../core/errors.ts';
-import { makeFolders, startServer } from '../core/pipeline/local-resources.ts';
+import { makeFolders, restartServer } from '../core/pipeline/local-resources.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 import { planReplicate, type ReplicatePlan } from '../core/pipeline/plan-replicate.ts';
 import { type ReplicateReport, replicateHere, replicateInBackground } from '../core/pipeline/replicate.ts';
@@ -71,7 +71,7 @@ export const command = defineCommand({
     const { from, ...halves } = options;
     const request = { ...halves, ...(from === undefined ? {} : { from }) };
     if (context.flags.dryRun) return { kind: 'plan', plan: await planReplicate({ pipeline, request, signal }) };
-    await startServer({ pipeline, server: context.env, progress, signal });
+    await restartServer({ pipeline, server: context.env, progress, signal });
     await makeFolders(pipeline);
     if (options.foreground)
       return { kind: 'foreground', report: await replicateHere({ pipeline, request, progress, signal }) };
@@ -108,7 +108,7 @@ export function renderPlan(plan: ReplicatePlan): string {
   if (plan.already !== undefined) return `already replicating (pid ${plan.already.pid})`;
   const list = (what: string, tables: string[]) => (tables.length === 0 ? [] : [`would ${what} ${tables.join(', ')}`]);
   return [
-    ...(plan.server === 'make' || plan.server === 'start' ? [`would ${plan.server} the private server`] : []),
+    ...(plan.server === 'start' ? ['would start the private server'] : []),
     ...(plan.tables_known ? [] : ['would follow what is in it: that cannot be seen before it runs']),
     ...list('load', plan.load),
     ...list(plan.position === null ? 'follow' : `go on from ${plan.position} with`, plan.follow),

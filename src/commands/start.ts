@@ -3,7 +3,7 @@
 import { defineCommand } from '../cli/command.ts';
 import { workerCommand } from '../cli/worker-command.ts';
 import { readCheckpoint } from '../core/capture/checkpoint.ts';
-import { startServer } from '../core/pipeline/local-resources.ts';
+import { restartServer } from '../core/pipeline/local-resources.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 import { planReplicate, type ReplicatePlan } from '../core/pipeline/plan-replicate.ts';
 import { type ReplicateReport, replicateInBackground } from '../core/pipeline/replicate.ts';
@@ -34,7 +34,7 @@ export const command = defineCommand({
       const plan = await planReplicate({ pipeline, request, signal });
       return { kind: 'plan', plan, hasPosition: checkpoint !== undefined };
     }
-    const started = await startServer({ pipeline, server: env, progress, signal });
+    const started = await restartServer({ pipeline, server: env, progress, signal });
     const server = started === undefined ? 'not ours' : started.adopted ? 'already running' : 'started';
     if (checkpoint === undefined) return { kind: 'done', server, worker: undefined };
     const command = workerCommand(pipeline.config.file, request.merge ? [] : ['--no-merge']);

@@ -1,5 +1,7 @@
 /** What a lake holds, in a few words: for the question that `destroy` asks. */
 
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { formatTableName } from '../change.ts';
 import { withEngine } from '../engine/engine.ts';
 import { countRows, listLakeTables, readLakeTables } from '../query/lake-views.ts';
@@ -9,7 +11,8 @@ import type { Pipeline } from './pipeline.ts';
 export async function describeLake(pipeline: Pipeline): Promise<string> {
   const names = await listLakeTables(pipeline.lake);
   if (names.length === 0) return '';
-  return withEngine(pipeline.engineOptions, async (engine) => {
+  // Not in .cdc/, which is about to go, or gone already.
+  return withEngine({ ...pipeline.engineOptions, tempDirectory: join(tmpdir(), 'cdc') }, async (engine) => {
     const tables = await readLakeTables(pipeline.lake, engine, names);
     return tables
       .map((found) => ({ name: formatTableName(found), rows: countRows(found.snapshot) }))

@@ -11,7 +11,7 @@ import { type PrivateServerState, privateServerState } from '../server/state.ts'
 import { removePrivateServer } from '../server/stop.ts';
 import type { LocalStore } from '../store/local.ts';
 import type { Store } from '../store/store.ts';
-import type { Pipeline } from './pipeline.ts';
+import { type Pipeline, refuseAbsent } from './pipeline.ts';
 
 export interface Step {
   id: 'config' | 'server' | 'staging' | 'lake';
@@ -91,6 +91,13 @@ export async function makeLocal(options: {
     else await mark(step.id === 'staging' ? pipeline.staging : pipeline.lake, pipeline.config.name);
     progress.done(`${step.action === 'start' ? 'started' : 'made'} ${step.resource}`);
   }
+}
+
+/** Starts the private server again; nothing when the source is another server. Throws `server.absent` before `init` made one. */
+export async function restartServer(options: Parameters<typeof startServer>[0]): ReturnType<typeof startServer> {
+  const { config, serverFolder } = options.pipeline;
+  if (config.source.kind === 'private') refuseAbsent(await privateServerState(serverFolder));
+  return startServer(options);
 }
 
 /** Starts the private server, made first when there is none; nothing when the source is another server. */

@@ -59,6 +59,14 @@ export function openPipeline(config: Config, variables: Variables): Pipeline {
   };
 }
 
+/** Throws `server.absent`: only `init` makes a private server. */
+export function refuseAbsent<State extends { state: string }>(
+  server: State,
+): asserts server is Exclude<State, { state: 'absent' }> {
+  if (server.state === 'absent')
+    throw new CdcError('server.absent', 'connecting to the private server: there is none yet', { hint: 'cdc init' });
+}
+
 async function sourceAddress(
   config: Config,
   serverFolder: string,
@@ -68,8 +76,7 @@ async function sourceAddress(
   const { source } = config;
   if (source.kind === 'private') {
     const server = await privateServerState(serverFolder);
-    if (server.state === 'absent')
-      throw new CdcError('server.absent', 'connecting to the private server: there is none yet', { hint: 'cdc init' });
+    refuseAbsent(server);
     if (server.state === 'stopped')
       throw new CdcError('server.stopped', 'connecting to the private server: it is stopped', { hint: 'cdc start' });
     // Over TCP, as any other source: the socket's folder need not be reachable for whoever runs cdc.

@@ -5,7 +5,7 @@ import { formatTableName, type TableName } from '../change.ts';
 import { formatPosition } from '../position.ts';
 import { privateServerState } from '../server/state.ts';
 import { chooseTables } from './choose-tables.ts';
-import type { Pipeline } from './pipeline.ts';
+import { type Pipeline, refuseAbsent } from './pipeline.ts';
 import { refuseOtherRequest } from './replicate.ts';
 import { readSource } from './source-tables.ts';
 import type { WorkerRequest } from './worker.ts';
@@ -13,7 +13,7 @@ import { runningWorker } from './worker-process.ts';
 
 export interface ReplicatePlan {
   /** What becomes of the private server. */
-  server: 'make' | 'start' | 'running' | 'not ours';
+  server: 'start' | 'running' | 'not ours';
   /** The worker that does it already. */
   already: { pid: number } | undefined;
   /** Where following goes on from; null without a checkpoint. */
@@ -30,17 +30,24 @@ export interface ReplicatePlan {
   tables_known: boolean;
 }
 
+async function serverOf({ config, serverFolder }: Pipeline): Promise<ReplicatePlan['server']> {
+  if (config.source.kind !== 'private') return 'not ours';
+  const server = await privateServerState(serverFolder);
+  refuseAbsent(server);
+  return server.state === 'stopped' ? 'start' : 'running';
+}
+
 export async function planReplicate(options: {
   pipeline: Pipeline;
   request: WorkerRequest;
   signal: AbortSignal;
 }): Promise<ReplicatePlan> {
   const { pipeline, request, signal } = options;
-  const { config, staging } = pipeline;
+  const { staging } = pipeline;
   const [running, checkpoint] = [await runningWorker(pipeline), await readCheckpoint(staging)];
-  const state = config.source.kind === 'private' ? (await privateServerState(pipeline.serverFolder)).state : 'not ours';
+  const server = await serverOf(pipeline);
   const plan: ReplicatePlan = {
-    server: state === 'absent' ? 'make' : state === 'stopped' ? 'start' : state,
+    server,
     already: undefined,
     position: checkpoint === undefined ? null : formatPosition(checkpoint.position),
     load: [],
@@ -54,7 +61,7 @@ export async function planReplicate(options: {
     refuseOtherRequest(running, request);
     return { ...plan, already: { pid: running.process.pid } };
   }
-  if (plan.server === 'make' || plan.server === 'start') return plan;
+  if (server === 'start') return plan;
   const source = await readSource({ pipeline, address: await pipeline.address(), signal });
   const choice = chooseTables(
     source.tables.map(({ name }) => name),
