@@ -72,7 +72,7 @@ module.exports = {
     {
       name: 'sdk-stays-at-the-edge',
       severity: 'error',
-      from: { path: '^src', pathNot: '^src/core/(aws/|store/s3)' },
+      from: { path: '^src', pathNot: '^src/(core/(aws/|store/s3)|lambda/)' },
       to: { path: '@aws-sdk|@smithy' },
     },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },

@@ -9,6 +9,7 @@ import { withLockFile } from './lock-file.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
 const DIST = join(REPOSITORY, 'dist');
+const TSC = join(REPOSITORY, 'node_modules', 'typescript', 'bin', 'tsc');
 const STAMP = join(DIST, 'cli.js');
 const LOCK = join(REPOSITORY, '.cache', 'build.lock');
 
@@ -40,7 +41,9 @@ async function isFresh(): Promise<boolean> {
 async function compile(): Promise<void> {
   const aside = join(REPOSITORY, '.cache', `dist-${randomUUID()}`);
   try {
-    const { code, output } = await runTsc(aside);
+    const { code, output } = await runNode([TSC, '-p', 'tsconfig.build.json', '--outDir', aside]);
+    const bundled = await runNode(['scripts/bundle-lambda.mjs', aside]);
+    if (bundled.code !== 0) throw new Error(`cannot bundle the Lambda function: ${bundled.output}`);
     const files = await filesIn(aside);
     if (!files.includes(join(aside, 'cli.js'))) throw new Error(`cannot build dist (exit ${code}): ${output}`);
     // cli.js is the stamp: last, so that a build cut short counts as none.
@@ -55,12 +58,8 @@ async function compile(): Promise<void> {
   }
 }
 
-function runTsc(outDir: string): Promise<{ code: number | null; output: string }> {
-  const tsc = join(REPOSITORY, 'node_modules', 'typescript', 'bin', 'tsc');
-  const child = spawn(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', outDir], {
-    cwd: REPOSITORY,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+function runNode(args: string[]): Promise<{ code: number | null; output: string }> {
+  const child = spawn(process.execPath, args, { cwd: REPOSITORY, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));
