@@ -91,6 +91,6 @@ export async function createView(connection: EngineConnection, lake: Store, foun
       : ` UNION ALL BY NAME SELECT * FROM read_parquet(${quotePaths(paths)}, union_by_name = true, hive_partitioning = false)`;
   await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`);
   await connection.run(
-    `CREATE VIEW ${quoteName(schema)}.${quoteName(table)} AS SELECT ${columns} FROM (SELECT ${typed} WHERE false${files})`,
+    `CREATE OR REPLACE VIEW ${quoteName(schema)}.${quoteName(table)} AS SELECT ${columns} FROM (SELECT ${typed} WHERE false${files})`,
   );
 }

@@ -3,6 +3,7 @@
 import { formatTableName, type TableName } from '../change.ts';
 import { ourLayout } from '../change-file/header.ts';
 import { changeNumber } from '../change-number.ts';
+import { duckdbTypeOf } from '../column-type.ts';
 import type { Engine, EngineConnection } from '../engine/engine.ts';
 import { quoteName } from '../engine/quote.ts';
 import { createRowTable, stageFiles } from '../merge/stage.ts';
@@ -69,7 +70,7 @@ export async function compareTable(options: CompareOptions): Promise<Comparison>
     await createRowTable(staging, SOURCE);
     await stageFiles(staging, SOURCE, sources, { by: 'nothing' });
     const [found] = await readLakeTables(lake, engine, [table.name]);
-    if (found === undefined) await createEmptyTable(connection, table.name, definition);
+    if (found === undefined) await createEmptyView(connection, table.name, definition);
     else await createView(connection, lake, found);
     return await compare(connection, table.name, definition, key);
   });
@@ -111,16 +112,16 @@ async function compare(
   };
 }
 
-async function createEmptyTable(
+/** A view as well: the next comparison may find the table, and one replaces the other. */
+async function createEmptyView(
   connection: EngineConnection,
   name: TableName,
   definition: TableDefinition,
 ): Promise<void> {
+  const columns = definition.columns.map(({ lake, delta }) => `NULL::${duckdbTypeOf(delta)} AS ${quoteName(lake)}`);
   await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(name.schema)}`);
-  const columns = definition.columns.map((column) => `s.${quoteName(column.lake)}`).join(', ');
-  await connection.run(`CREATE OR REPLACE TEMP TABLE "=none" AS SELECT ${columns} FROM ${SOURCE} s WHERE false`);
   await connection.run(
-    `CREATE OR REPLACE TABLE ${quoteName(name.schema)}.${quoteName(name.table)} AS SELECT * FROM "=none"`,
+    `CREATE OR REPLACE VIEW ${quoteName(name.schema)}.${quoteName(name.table)} AS SELECT ${columns.join(', ')} WHERE false`,
   );
 }
 
