@@ -7,7 +7,7 @@ import { renderFindings } from '../cli/findings.ts';
 import { renderSteps } from '../cli/steps.ts';
 import { lookAtLocal, makeLocal, type Step } from '../core/pipeline/local-resources.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
-import { checkPipeline } from '../core/pipeline/source-tables.ts';
+import { checkPipeline, refuseUnfitSource } from '../core/pipeline/source-tables.ts';
 import type { Finding } from '../core/source/finding.ts';
 
 export interface InitOptions {
@@ -62,6 +62,10 @@ export const command = defineCommand({
     const pipeline = openPipeline(config, context.env.variables);
     const { steps } = await lookAtLocal(pipeline, !isNew);
     if (flags.dryRun) return { steps, findings: [], made: false };
+    const check = () => checkPipeline({ pipeline, signal });
+    // A server that is there is looked at first: where it cannot be followed nothing is made.
+    const found = config.source.kind === 'private' ? undefined : await check();
+    if (found !== undefined) refuseUnfitSource(found);
     if (isNew) {
       await writeFile(config.file, text, { flag: 'wx' });
       progress.done(`made ${config.file}`);
@@ -69,7 +73,7 @@ export const command = defineCommand({
     await makeLocal({ pipeline, steps, server: context.env, progress, signal });
     // A server that was just made has no tables yet: that is the next step, not a finding.
     const isEmpty = (finding: Finding) => finding.code === 'tables.none' && config.source.kind === 'private';
-    const findings = (await checkPipeline({ pipeline, signal })).filter((finding) => !isEmpty(finding));
+    const findings = (found ?? (await check())).filter((finding) => !isEmpty(finding));
     return { steps, findings, made: steps.some((step) => step.action !== 'none') };
   },
   render: (report) =>

@@ -96,13 +96,26 @@ const DENIED = new Set([
   'ER_HOST_NOT_PRIVILEGED',
 ]);
 
+/** Native codes in words; `connect ECONNREFUSED 10.0.0.1:3306` says the address a second time and the reason in code. */
+const UNREACHABLE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there (ECONNREFUSED)',
+  ENOTFOUND: 'there is no host of that name (ENOTFOUND)',
+  EAI_AGAIN: 'the name of the host cannot be looked up now (EAI_AGAIN)',
+  ETIMEDOUT: 'nothing answers there within 10 s (ETIMEDOUT)',
+  EHOSTUNREACH: 'there is no way to that host (EHOSTUNREACH)',
+  ENETUNREACH: 'there is no way to that network (ENETUNREACH)',
+};
+
 function connectError(error: unknown, address: SourceAddress): CdcError {
   const where = describe(address);
   const code = nativeCodeOf(error) ?? '';
   const why = messageOf(error);
   if (DENIED.has(code))
     return new CdcError('source.access-denied', `connecting to ${where} as ${address.user}: ${why}`, {
-      hint: `check the user name, the password and the host that ${address.user} may connect from`,
+      hint:
+        address.password === ''
+          ? 'no password was given: export CDC_SOURCE_PASSWORD=…, or refer to it with `password:` in cdc.yaml'
+          : `check the user name, the password and the host that ${address.user} may connect from`,
       cause: error,
     });
   if (code === 'ER_BAD_DB_ERROR')
@@ -115,7 +128,8 @@ function connectError(error: unknown, address: SourceAddress): CdcError {
       hint: 'give the authority that signed the server with `source.tls.ca` or CDC_TLS_CA, and the host by the name in its certificate',
       cause: error,
     });
-  return new CdcError('source.unreachable', `connecting to ${where}: ${why === '' ? code : why}`, {
+  const reason = UNREACHABLE[code] ?? (why === '' ? code : why);
+  return new CdcError('source.unreachable', `connecting to ${where}: ${reason}`, {
     hint: `check that the server runs, and that ${where} can be reached from here (address, port, firewall)`,
     cause: error,
   });

@@ -34,6 +34,20 @@ export async function checkPipeline(options: {
   }
 }
 
+/** Throws `source.unfit`, with every reason, when the source as a whole cannot be followed. */
+export function refuseUnfitSource(findings: readonly Finding[]): void {
+  const errors = sourceErrors(findings).filter(({ code }) => code !== 'tables.none');
+  if (errors.length === 0) return;
+  throw new CdcError(
+    'source.unfit',
+    [
+      'following the source: it is not set up for it:',
+      ...errors.map(({ message, fix }) => `  ${message}\n    fix: ${fix}`),
+    ].join('\n'),
+    { hint: 'cdc check   # when that is done' },
+  );
+}
+
 /** Throws `source.unfit` when nothing of the source can be followed, with every reason. */
 export async function readSource(options: {
   pipeline: Pipeline;
@@ -44,18 +58,7 @@ export async function readSource(options: {
   const connection = await connectSource(options.address, { signal });
   try {
     const findings = await checkSource(connection, { ...checkOptions(pipeline), signal });
-    const errors = sourceErrors(findings).filter(({ code }) => code !== 'tables.none');
-    if (errors.length > 0)
-      throw new CdcError(
-        'source.unfit',
-        [
-          'following the source: it is not set up for it:',
-          ...errors.map(({ message, fix }) => `  ${message}\n    fix: ${fix}`),
-        ].join('\n'),
-        {
-          hint: 'cdc check',
-        },
-      );
+    refuseUnfitSource(findings);
     const refused = refusedTables(findings);
     const names = await readTables(connection, checkOptions(pipeline), signal);
     return {
