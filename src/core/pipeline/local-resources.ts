@@ -3,13 +3,14 @@
 import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { CdcError, messageOf, nativeCodeOf, throwIfCancelled } from '../errors.ts';
+import { CdcError, nativeCodeOf, throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { findServer } from '../server/find.ts';
 import { startPrivateServer } from '../server/start.ts';
 import { type PrivateServerState, privateServerState } from '../server/state.ts';
 import { removePrivateServer } from '../server/stop.ts';
 import type { LocalStore } from '../store/local.ts';
+import { writeError } from '../store/local-error.ts';
 import type { Store } from '../store/store.ts';
 import { type Pipeline, refuseAbsent } from './pipeline.ts';
 
@@ -145,11 +146,8 @@ async function isMarked(store: Store, name: string): Promise<boolean> {
 }
 
 async function mark(store: Store, name: string): Promise<void> {
-  await mkdir(store.location, { recursive: true }).catch((cause: unknown) => {
-    throw new CdcError('store.not-writable', `making ${store.location}: ${messageOf(cause)}`, {
-      cause,
-      hint: 'choose another folder in cdc.yaml, or make it writable',
-    });
+  await mkdir(store.location, { recursive: true }).catch((error: unknown) => {
+    throw writeError(store.location, error);
   });
   await store.putIfAbsent(MARKER_KEY, `${JSON.stringify({ name })}\n`);
 }

@@ -13,8 +13,11 @@ interface Grant {
 
 export class Grants {
   readonly #grants: Grant[];
+  /** Whose they are, quoted as GRANT takes it. */
+  readonly user: string;
 
   constructor(lines: readonly string[]) {
+    this.user = lines.flatMap((line) => GRANTEE.exec(line)?.[1] ?? [])[0] ?? 'CURRENT_USER()';
     this.#grants = lines.flatMap((line) => parseGrant(line) ?? []);
   }
 
@@ -43,6 +46,7 @@ function allows(grant: Grant, oneOf: readonly string[]): boolean {
   return grant.privileges.has('ALL PRIVILEGES') || oneOf.some((privilege) => grant.privileges.has(privilege));
 }
 
+const GRANTEE = / TO (`(?:[^`]|``)*`@`(?:[^`]|``)*`)/;
 const NAME = '(?:`((?:[^`]|``)*)`|(\\*))';
 const GRANT = new RegExp(`^GRANT (.+?) ON (?:TABLE )?${NAME}\\.${NAME} TO `, 's');
 

@@ -49,7 +49,7 @@ function checkGrants(grants: Grants, server: SourceServer, tables: readonly Tabl
       level,
       code,
       message: `the user lacks ${privilege}: ${what}`,
-      fix: `GRANT ${privilege} ON *.* TO the user`,
+      fix: `GRANT ${privilege} ON *.* TO ${grants.user}`,
     });
   if (!grants.has('REPLICATION SLAVE', 'REPLICATION REPLICA'))
     missing('grant.replication', 'REPLICATION SLAVE', 'the server does not send it the binlog');

@@ -31,6 +31,12 @@ export function writeError(path: string, error: unknown): unknown {
         hint: `chmod -R u+rwX "${dirname(path)}"`,
         cause: error,
       });
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new CdcError('store.not-writable', `writing ${path}: a part of this path is a file, and no folder`, {
+        hint: 'name another folder in cdc.yaml',
+        cause: error,
+      });
     case 'EROFS':
       return new CdcError('store.not-writable', `writing ${path}: the file system is mounted read-only`, {
         hint: 'name another folder in cdc.yaml',
