@@ -7,7 +7,7 @@ import { CdcError } from '../errors.ts';
 import type { BinlogPosition } from '../position.ts';
 import { crc32 } from './crc32.ts';
 import * as eventType from './event-type.ts';
-import type { BinlogEvent, EventMark } from './events.ts';
+import type { BinlogEvent, BinlogFileMark, EventMark } from './events.ts';
 import { type GtidEvent, readGtidList, readMariadbGtid, readMysqlGtid, readPreviousGtids } from './gtid-event.ts';
 import { GtidTracker } from './gtid-tracker.ts';
 import { isQuery, type Query, readQuery } from './query-event.ts';
@@ -28,6 +28,7 @@ export class EventReader {
   #offset: number;
   readonly #gtids: GtidTracker;
   readonly #tables: TableMaps;
+  readonly #onFile: ((mark: BinlogFileMark) => void) | undefined;
   #hasChecksums = false;
   /** The start of the event being read. */
   #from = 0;
@@ -41,7 +42,8 @@ export class EventReader {
   /** XA transactions seen to be prepared without a row of a wanted table: their end means nothing. */
   readonly #emptyXa = new Set<string>();
 
-  constructor(options: { from: BinlogPosition; wants: WantsTable }) {
+  constructor(options: { from: BinlogPosition; wants: WantsTable; onFile?: (mark: BinlogFileMark) => void }) {
+    this.#onFile = options.onFile;
     this.#file = options.from.file;
     this.#offset = options.from.offset;
     this.#gtids = new GtidTracker(options.from.gtid);
@@ -207,6 +209,7 @@ export class EventReader {
       this.#advance(bytes, start, end - start);
     }
     this.#tables.clear();
+    this.#onFile?.({ file: this.#file, created: bytes.readUInt32LE(start) });
     const cutOff = isFirst && this.#inTransaction && this.#hasRows;
     if (isFirst) this.#close();
     // A file begins with no transaction open; one that is open was cut off by a crash, and replicas roll it back.
@@ -228,8 +231,11 @@ export class EventReader {
     this.#hasRows = false;
     this.#xa = xa;
     if (xa !== undefined) return undefined;
-    const begin = { kind: 'begin', start: group.start, timestamp: group.timestamp } as const;
-    return group.gtid?.gtid === undefined ? begin : { ...begin, gtid: group.gtid.gtid };
+    const { start } = group;
+    const gtid = group.gtid?.gtid;
+    return gtid === undefined
+      ? { kind: 'begin', start, timestamp: group.timestamp }
+      : { kind: 'begin', start, timestamp: group.timestamp, gtid };
   }
 
   /** What the open group did is over. */

@@ -14,6 +14,13 @@ export interface EventMark {
   checksum: number;
 }
 
+/** Tells a binlog file from one of the same name in another history. */
+export interface BinlogFileMark {
+  file: string;
+  /** When the server began it, in seconds since 1970. */
+  created: number;
+}
+
 /** The layout of a table's row events. The same object comes back as long as the server repeats the same map, so it can key a cache. */
 export interface TableMap extends TableName {
   /** Field types of the binlog, one byte a column. */

@@ -8,7 +8,7 @@ import { type BinlogPosition, formatPosition } from '../position.ts';
 import { connectSource, type SourceAddress, sourceError } from './connection.ts';
 import { dumpError } from './dump-error.ts';
 import { EventReader } from './event-reader.ts';
-import type { BinlogEvent } from './events.ts';
+import type { BinlogEvent, BinlogFileMark } from './events.ts';
 import { type Packet, type PacketConnection, packetConnection, sendCommand } from './packet-stream.ts';
 
 export interface FollowOptions {
@@ -22,6 +22,8 @@ export interface FollowOptions {
   signal: AbortSignal;
   /** Whether row events of this table are wanted; asked again whenever the table turns up. */
   wants(table: TableName): boolean;
+  /** Each file that is begun, the first one included, before anything of it is handed out; what it throws ends the stream. */
+  onFile?(mark: BinlogFileMark): void;
   /** A promise holds the stream until it is settled. */
   onEvent(event: BinlogEvent): void | Promise<void>;
 }
@@ -39,10 +41,10 @@ export async function followBinlog(options: FollowOptions): Promise<void> {
   const { address, from, signal, heartbeatSeconds = 5 } = options;
   if (from.offset > MAX_START)
     throw new CdcError(
-      'position.invalid',
+      'position.too-far',
       `following the binlog from ${formatPosition(from)}: the server can be asked only for offsets below 4 GB`,
       {
-        hint: 'load the tables again: cdc replicate --full-load',
+        hint: 'load the tables again: cdc replicate',
       },
     );
   let connection: mysql.Connection;
@@ -90,7 +92,7 @@ class Dump {
   constructor(connection: PacketConnection, options: FollowOptions, heartbeatSeconds: number) {
     this.#connection = connection;
     this.#options = options;
-    this.#reader = new EventReader(options);
+    this.#reader = new EventReader({ ...options, onFile: (mark) => options.onFile?.(mark) });
     this.#silenceMs = Math.max(3 * heartbeatSeconds, 1) * 1000;
   }
 

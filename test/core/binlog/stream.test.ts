@@ -314,7 +314,7 @@ describeOnServers('following the binlog', (flavor) => {
   });
 
   it('refuses an offset that the protocol cannot ask for', async () => {
-    expect(await failure({ from: { ...from, offset: 2 ** 32 } })).toMatchObject({ code: 'position.invalid' });
+    expect(await failure({ from: { ...from, offset: 2 ** 32 } })).toMatchObject({ code: 'position.too-far' });
   });
 
   it('reads a binlog without checksums, and one that changes over', async () => {
