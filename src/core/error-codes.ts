@@ -93,6 +93,7 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
 
   'position.invalid': ['a text is no position', 'FILE:OFFSET, as in mysql-bin.000042:1234'],
   'position.unknown': ['the source has no event at this position', '`cdc replicate` loads the tables again'],
+  'position.passed': ['capture stands behind this position already', 'give --from now, or `cdc replicate`'],
   'position.too-far': ['the server can be asked only for offsets below 4 GB', '`cdc replicate` loads the tables again'],
   'position.purged': ['the source has deleted the binlog we needed', '`cdc replicate` loads the tables again'],
   'position.other-history': ['the source was restored or replaced', '`cdc replicate` loads the tables again'],

@@ -1,89 +1,125 @@
-/** Follows the binlog from the checkpoint until told to stop: a session after another, over lost connections and server restarts. */
+/** Follows the binlog from the checkpoint until told to stop: a session after another, over lost connections, server restarts and full disks. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SourceAddress } from '../binlog/connection.ts';
 import { followBinlog } from '../binlog/stream.ts';
 import { CdcError } from '../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { CaptureSession, type SessionOptions } from './session.ts';
+import { CaptureSession } from './session.ts';
+import type { SessionOptions } from './session-options.ts';
 
 export interface CaptureOptions extends Omit<SessionOptions, 'onFailure'> {
   /** Asked before each connection: a private server may come back on another port. */
   source(): Promise<SourceAddress>;
   /** Our id as a replica; two readers with one id throw each other out. */
   serverId: number;
-  /** The first event, or a heartbeat, has come: the position is good. */
+  /** The binlog is the one that was captured, and an event or a heartbeat has come: the position is good. */
   onFollowing(): void;
-  /** The connection is gone and tried again. */
-  onDisconnected(error: CdcError): void;
+  /** It goes on from the last checkpoint in a moment: the connection is gone, or a file could not be written. */
+  onRetry(error: CdcError): void;
   signal: AbortSignal;
 }
 
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5000;
+/** An event that cannot be read may be the network's fault so many times. */
+const CORRUPT_TRIES = 5;
 
 /** The source is not there now and may come back: its server restarts, or the network is down. */
 export function isLostSource(error: unknown): error is CdcError {
   return error instanceof CdcError && ['source.lost', 'source.unreachable', 'server.stopped'].includes(error.code);
 }
 
+/** What time may mend: a source that is away, a disk that is full. */
+function mayPass(error: unknown, tries: number): error is CdcError {
+  if (isLostSource(error)) return true;
+  if (!(error instanceof CdcError)) return false;
+  if (error.code === 'source.corrupt') return tries < CORRUPT_TRIES;
+  return error.code.startsWith('store.') || error.code === 'capture.name-taken';
+}
+
 /** Returns the last checkpoint when the signal fires. Throws what a new connection does not mend: `position.purged`, `position.other-history` … */
 export async function capture(options: CaptureOptions): Promise<Checkpoint> {
   let { checkpoint } = options;
   let retryMs = FIRST_RETRY_MS;
+  let tries = 0;
   while (!options.signal.aborted) {
-    const failed = new AbortController();
-    let failure: unknown;
-    const session = await CaptureSession.open({
-      ...options,
-      checkpoint,
-      onCheckpoint: (written) => {
-        checkpoint = written;
-        options.onCheckpoint(written);
-      },
-      onFailure: (error) => {
-        failure = error;
-        failed.abort();
-      },
-    });
-    let following = false;
     try {
-      await followBinlog({
-        address: await options.source(),
-        from: session.start,
-        serverId: options.serverId,
-        heartbeatSeconds: 1,
-        signal: AbortSignal.any([options.signal, failed.signal]),
-        wants: (table) => session.wants(table),
-        onEvent: (event) => {
-          if (!following) {
-            following = true;
-            retryMs = FIRST_RETRY_MS;
-            options.onFollowing();
-          }
-          return session.onEvent(event);
+      await captureOnce({
+        ...options,
+        checkpoint,
+        onCheckpoint: (written) => {
+          checkpoint = written;
+          options.onCheckpoint(written);
+        },
+        onFollowing: () => {
+          retryMs = FIRST_RETRY_MS;
+          tries = 0;
+          options.onFollowing();
         },
       });
-      if (failure !== undefined) throw failure;
-      await session.close();
     } catch (error) {
-      session.discard();
-      // Idle for so long that the file of the last event is gone: nothing happened since, so the position itself still stands.
-      const { lastEvent, position } = checkpoint;
-      if (
-        error instanceof CdcError &&
-        error.code === 'position.purged' &&
-        lastEvent !== undefined &&
-        lastEvent.file !== position.file
-      ) {
+      if (isLastEventGone(error, checkpoint)) {
         checkpoint = { ...checkpoint, lastEvent: undefined };
         continue;
       }
-      if (!isLostSource(error)) throw error;
-      options.onDisconnected(error);
+      tries++;
+      if (!mayPass(error, tries)) throw error;
+      options.onRetry(error);
       await sleep(retryMs, undefined, { signal: options.signal }).catch(() => undefined);
       retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
     }
   }
   return checkpoint;
+}
+
+/** One connection, until the signal fires or something fails. */
+async function captureOnce(options: CaptureOptions): Promise<void> {
+  const failed = new AbortController();
+  let failure: unknown;
+  const session = await CaptureSession.open({
+    ...options,
+    onFailure: (error) => {
+      failure = error;
+      failed.abort();
+    },
+  });
+  let following = false;
+  try {
+    await followBinlog({
+      address: await options.source(),
+      from: session.start,
+      serverId: options.serverId,
+      heartbeatSeconds: 1,
+      signal: AbortSignal.any([options.signal, failed.signal]),
+      wants: (table) => session.wants(table),
+      onFile: (mark) => session.onFile(mark),
+      onEvent: (event) => {
+        const handled = session.onEvent(event);
+        if (!following && session.isConfirmed && event.kind !== 'rotate') {
+          following = true;
+          options.onFollowing();
+        }
+        return handled;
+      },
+    });
+    if (failure !== undefined) throw failure;
+    await session.close();
+  } catch (error) {
+    session.discard();
+    throw error;
+  }
+}
+
+/**
+ * The source was idle for so long that it purged the file of the last event, or that event lies where the server cannot be
+ * asked to begin; nothing happened since, so the position in a later file still stands.
+ */
+function isLastEventGone(error: unknown, { lastEvent, position }: Checkpoint): boolean {
+  return (
+    error instanceof CdcError &&
+    (error.code === 'position.purged' || error.code === 'position.too-far') &&
+    lastEvent !== undefined &&
+    lastEvent.file !== position.file
+  );
 }

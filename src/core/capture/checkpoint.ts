@@ -4,7 +4,7 @@
  */
 
 import { z } from 'zod';
-import type { EventMark } from '../binlog/events.ts';
+import type { BinlogFileMark, EventMark } from '../binlog/events.ts';
 import { readTableName, type TableName } from '../change.ts';
 import { CHECKPOINT_KEY } from '../change-file/layout.ts';
 import { CdcError } from '../errors.ts';
@@ -33,6 +33,8 @@ export interface TableCheckpoint {
   /** The last name published, so that names go on rising when staging was cleaned and the clock went back. */
   lastFile?: string | undefined;
   stopped?: StopReason | undefined;
+  /** The last transaction before the stop: the lake table gets no further than this. */
+  stoppedAt?: BinlogPosition | undefined;
 }
 
 /** What tells one server, or one history of a server, from another. MariaDB has no uuid. */
@@ -48,6 +50,8 @@ export interface Checkpoint {
   position: BinlogPosition;
   /** The last event before the position: read again at start, so that a restored server with the same ids is noticed. */
   lastEvent?: EventMark | undefined;
+  /** The file of the position, or the one before it: compared where there is no last event to compare. */
+  binlogFile?: BinlogFileMark | undefined;
   server: ServerIdentity;
   /** Generation of the lease it was written under. */
   lease: number;
@@ -68,6 +72,7 @@ const checkpointFile = z.object({
   format: z.literal(1),
   position,
   lastEvent: z.object({ file: z.string(), offset: z.number(), timestamp: z.number(), checksum: z.number() }).optional(),
+  binlogFile: z.object({ file: z.string(), created: z.number() }).optional(),
   server: z.object({
     flavor: z.enum(['mariadb', 'mysql']),
     version: z.string(),
@@ -87,6 +92,7 @@ const checkpointFile = z.object({
       loaded: z.boolean(),
       lastFile: z.string().optional(),
       stopped: stopReason.optional(),
+      stoppedAt: position.optional(),
     }),
   ),
   writtenAt: z.string(),
@@ -128,23 +134,28 @@ function parseCheckpoint(body: Buffer, staging: Store): Checkpoint {
  */
 export class CheckpointWriter {
   #tag: string | undefined;
+  #current: Checkpoint | undefined;
   readonly #staging: Store;
 
-  private constructor(staging: Store, tag: string | undefined) {
+  private constructor(staging: Store, tag: string | undefined, current: Checkpoint | undefined) {
     this.#staging = staging;
     this.#tag = tag;
+    this.#current = current;
   }
 
-  /** Call under the capture's lease; what it returns as `current` is what the first write will replace. */
+  /** What the next write will replace. */
+  get current(): Checkpoint | undefined {
+    return this.#current;
+  }
+
+  /** Call under the capture's lease. */
   static async open(staging: Store): Promise<{ writer: CheckpointWriter; current: Checkpoint | undefined }> {
     for (;;) {
       const tag = await staging.tagOf(CHECKPOINT_KEY);
       const body = tag === undefined ? undefined : await staging.getIfPresent(CHECKPOINT_KEY);
       if ((await staging.tagOf(CHECKPOINT_KEY)) !== tag) continue;
-      return {
-        writer: new CheckpointWriter(staging, tag),
-        current: body === undefined ? undefined : parseCheckpoint(body, staging),
-      };
+      const current = body === undefined ? undefined : parseCheckpoint(body, staging);
+      return { writer: new CheckpointWriter(staging, tag, current), current };
     }
   }
 
@@ -163,5 +174,6 @@ export class CheckpointWriter {
         },
       );
     this.#tag = await this.#staging.tagOf(CHECKPOINT_KEY);
+    this.#current = checkpoint;
   }
 }

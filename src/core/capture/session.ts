@@ -3,59 +3,32 @@
  * numbers; it decides when files close (always at the end of a transaction) and moves the checkpoint behind them.
  */
 
-import type { BinlogEvent, EventMark } from '../binlog/events.ts';
+import type { BinlogEvent, BinlogFileMark, EventMark } from '../binlog/events.ts';
 import { encodeRows } from '../binlog/row-decoder.ts';
 import { formatTableName, type TableName } from '../change.ts';
-import { tableFolder } from '../change-file/layout.ts';
 import { changeHeader } from '../change-file/read.ts';
-import { changeNumber } from '../change-number.ts';
 import { reach } from '../crash-point.ts';
 import { CdcError } from '../errors.ts';
 import { type BinlogPosition, comparePositions } from '../position.ts';
-import type { Progress } from '../progress.ts';
-import type { Lease } from '../store/lease.ts';
-import type { Store } from '../store/store.ts';
-import { type Checkpoint, type CheckpointWriter, type StopReason, tablesOf } from './checkpoint.ts';
+import type { Checkpoint, StopReason } from './checkpoint.ts';
 import { type CommitTime, commitTime } from './commit-time.ts';
-import { applyStatement } from './follow-statement.ts';
-import { FollowedTable } from './followed-table.ts';
-import { type PublishedFile, TableFile } from './table-file.ts';
-
-export interface CaptureLimits {
-  /** A file closes at the end of the transaction that brings it to this size. */
-  maxFileBytes: number;
-  /** A file closes at the end of a transaction this long after its first row. */
-  maxDelayMs: number;
-}
-
-export interface SessionOptions {
-  staging: Store;
-  checkpoint: Checkpoint;
-  writer: CheckpointWriter;
-  lease: Lease;
-  limits: CaptureLimits;
-  /** What a TRUNCATE TABLE does: empties the lake table too, or stops the table. */
-  truncate: 'apply' | 'stop';
-  /** Whether the configuration asks for a table; a new one that it asks for is reported by `onNewTable`. */
-  matches(table: TableName): boolean;
-  onPublished(table: TableName, file: PublishedFile): void;
-  /** Something other than a file changed what merge will find: a definition, a truncation. */
-  onChanged(table: TableName): void;
-  onStopped(table: TableName, reason: StopReason): void;
-  onNewTable(table: TableName): void;
-  /** Publishing failed outside of `onEvent`: the session is over. */
-  onFailure(error: unknown): void;
-  /** A checkpoint was written. */
-  onCheckpoint(checkpoint: Checkpoint): void;
-  progress: Progress;
-}
+import { FlushClock } from './flush-clock.ts';
+import { applyStatement, type StatementEffect } from './follow-statement.ts';
+import type { FollowedTable } from './followed-table.ts';
+import { Lag } from './lag.ts';
+import { publishFiles } from './publish.ts';
+import { assertLastEvent, assertSameFile } from './resume-check.ts';
+import type { SessionOptions } from './session-options.ts';
+import { openTables, type SessionTables } from './session-tables.ts';
+import { TableFile } from './table-file.ts';
+import { hidesAnything, hidesTable, incident } from './unsupported.ts';
 
 /** With no rows to write the checkpoint still follows the binlog, this much later: the server may purge, and `verify` sees where capture is. */
 const IDLE_CHECKPOINT_MS = 1000;
 
 export class CaptureSession {
   readonly #options: SessionOptions;
-  readonly #tables: Map<string, FollowedTable>;
+  readonly #tables: SessionTables;
   readonly #scratchBase: string;
   #scratchFiles = 0;
   #checkpoint: Checkpoint;
@@ -63,31 +36,39 @@ export class CaptureSession {
   /** Where the transaction or statement under way begins. */
   #start: BinlogPosition;
   #lastEvent: EventMark | undefined;
-  #verifying: boolean;
+  #binlogFile: BinlogFileMark | undefined;
+  /** The event that the checkpoint remembers has not come yet. */
+  #resuming: boolean;
   #inTransaction = false;
+  /** Tables that the transaction under way has changed. */
+  readonly #touched = new Set<FollowedTable>();
+  /** Tables that it creates; told of once it is committed. */
+  #created: TableName[] = [];
   #time: CommitTime | undefined;
   #timeMicros = Number.NaN;
-  /** When the open files must close, or the checkpoint move. */
-  #due: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #lag: Lag;
+  readonly #clock = new FlushClock(() => this.#flushInTime());
   #flushing: Promise<void> | undefined;
   #failure: unknown;
 
-  private constructor(options: SessionOptions, tables: Map<string, FollowedTable>, scratchBase: string) {
+  private constructor(options: SessionOptions, tables: SessionTables, scratchBase: string) {
+    const { checkpoint } = options;
     this.#scratchBase = scratchBase;
     this.#options = options;
     this.#tables = tables;
-    this.#checkpoint = options.checkpoint;
-    this.#position = options.checkpoint.position;
-    this.#start = options.checkpoint.position;
-    this.#lastEvent = options.checkpoint.lastEvent;
-    this.#verifying = options.checkpoint.lastEvent !== undefined;
+    this.#checkpoint = checkpoint;
+    this.#position = checkpoint.position;
+    this.#start = checkpoint.position;
+    this.#lastEvent = checkpoint.lastEvent;
+    this.#binlogFile = checkpoint.binlogFile;
+    this.#resuming = checkpoint.lastEvent !== undefined;
+    this.#lag = new Lag(options.onLag);
+    // What could not be opened is stopped, and the checkpoint is to say so.
+    if (tables.stoppedNow) this.#clock.within(0);
   }
 
   static async open(options: SessionOptions): Promise<CaptureSession> {
-    const tables = new Map<string, FollowedTable>();
-    for (const { name, entry } of tablesOf(options.checkpoint))
-      tables.set(formatTableName(name), await FollowedTable.open(options.staging, name, entry));
+    const tables = await openTables(options);
     return new CaptureSession(
       options,
       tables,
@@ -101,16 +82,29 @@ export class CaptureSession {
     return lastEvent === undefined ? position : { ...position, file: lastEvent.file, offset: lastEvent.offset };
   }
 
+  /** The binlog is the one that was captured, as far as anybody can tell. */
+  get isConfirmed(): boolean {
+    return !this.#resuming;
+  }
+
   wants(table: TableName): boolean {
-    const followed = this.#tables.get(formatTableName(table));
-    return followed !== undefined && followed.stopped === undefined;
+    return this.#tables.followed.has(formatTableName(table));
+  }
+
+  onFile(mark: BinlogFileMark): void {
+    assertSameFile(this.#checkpoint, mark);
+    this.#binlogFile = mark;
   }
 
   /** Handles events strictly one after another; a returned promise pauses the stream. */
   onEvent(event: BinlogEvent): void | Promise<void> {
     if (this.#flushing !== undefined) return this.#flushing.then(() => this.onEvent(event));
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#verifying && event.kind !== 'rotate' && event.kind !== 'heartbeat') return this.#verify(event);
+    if (this.#resuming && event.kind !== 'rotate' && event.kind !== 'heartbeat') {
+      assertLastEvent(this.#checkpoint, event);
+      this.#resuming = false;
+      return;
+    }
     switch (event.kind) {
       case 'begin':
         this.#inTransaction = true;
@@ -126,13 +120,7 @@ export class CaptureSession {
       case 'unsupported':
         return this.#unsupported(event);
       case 'incident':
-        throw new CdcError(
-          'capture.incident',
-          `the source reports an incident at ${this.#position.file}: ${event.message}; changes may be missing from the binlog`,
-          {
-            hint: 'cdc reload, for every table, once the source is sound',
-          },
-        );
+        throw incident(event.message, this.#position);
       case 'heartbeat':
         return this.#heartbeat(event.position);
       case 'rotate':
@@ -140,62 +128,46 @@ export class CaptureSession {
     }
   }
 
-  /** Ends the session at a boundary if it stands at one; what is not a whole transaction is given up and captured again. */
+  /** Ends the session: whole transactions are published, the one under way is given up and captured again. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#clock.reset();
     await this.#flushing?.catch(() => undefined);
-    if (!this.#inTransaction && this.#failure === undefined) await this.#flush();
-    this.discard();
+    try {
+      if (this.#failure !== undefined || this.#resuming) return;
+      for (const table of this.#touched) table.cutToWhole();
+      this.#touched.clear();
+      this.#inTransaction = false;
+      await this.#flush();
+    } finally {
+      this.discard();
+    }
   }
 
   /** Drops what is not published. */
   discard(): void {
-    clearTimeout(this.#timer);
-    for (const table of this.#tables.values()) table.discardFile();
-  }
-
-  #verify(event: Exclude<BinlogEvent, { kind: 'rotate' | 'heartbeat' }>): void {
-    const expected = this.#checkpoint.lastEvent;
-    const mark = event.kind === 'commit' || event.kind === 'statement' ? event.mark : undefined;
-    if (
-      expected === undefined ||
-      mark === undefined ||
-      mark.offset !== expected.offset ||
-      mark.timestamp !== expected.timestamp ||
-      mark.checksum !== expected.checksum
-    )
-      throw new CdcError(
-        'position.other-history',
-        `resuming at ${expected?.file}:${expected?.offset}: the binlog there is not the one that was captured; the source was restored or replaced`,
-        {
-          hint: 'cdc replicate   # loads the tables again',
-        },
-      );
-    this.#verifying = false;
+    this.#clock.reset();
+    this.#tables.discardFiles();
   }
 
   #setTime(micros: number): void {
     if (micros === this.#timeMicros) return;
     this.#timeMicros = micros;
     this.#time = commitTime(micros);
+    this.#lag.at(micros);
   }
 
-  #rows(event: Extract<BinlogEvent, { kind: 'rows' }>): void | Promise<void> {
-    const table = this.#tables.get(formatTableName(event.table));
-    if (table === undefined || table.stopped !== undefined || this.#isLoaded(table)) return;
+  #rows(event: Extract<BinlogEvent, { kind: 'rows' }>): void {
+    const table = this.#tables.followed.get(formatTableName(event.table));
+    if (table === undefined || this.#isLoaded(table)) return;
     try {
       this.#append(table, event);
     } catch (error) {
-      if (error instanceof CdcError && /^(row|table|type)\./.test(error.code)) {
-        table.discardFile();
-        this.#stop(table, {
-          code: error.code,
-          message: error.message,
-          hint: `cdc reload ${formatTableName(table.name)}`,
-        });
-        return;
-      }
-      throw error;
+      if (!(error instanceof CdcError) || !/^(row|table|type)\./.test(error.code)) throw error;
+      this.#stop(table, {
+        code: error.code,
+        message: error.message,
+        hint: `cdc reload ${formatTableName(table.name)}`,
+      });
     }
   }
 
@@ -205,6 +177,7 @@ export class CaptureSession {
       table.file = TableFile.open(`${this.#scratchBase}-${++this.#scratchFiles}`, changeHeader(table.definition));
       table.fileFirst = table.number + 1;
     }
+    this.#touched.add(table);
     const time = this.#time ?? commitTime(0);
     const { changes } = encodeRows({
       event,
@@ -217,8 +190,8 @@ export class CaptureSession {
     table.number += changes;
     table.file.spill();
     reach('capture.file-open');
-    this.#closeWithin(this.#options.limits.maxDelayMs);
-    if (table.file.size >= this.#options.limits.maxFileBytes) this.#due = 0;
+    const { maxFileBytes, maxDelayMs } = this.#options.limits;
+    this.#clock.within(table.file.size >= maxFileBytes ? 0 : maxDelayMs);
   }
 
   /** The snapshot of a table loaded while others were followed lies ahead of where capture stands: its changes up to there are in the load. */
@@ -228,99 +201,98 @@ export class CaptureSession {
 
   #transactionEnd(mark: EventMark, position: BinlogPosition): void | Promise<void> {
     this.#inTransaction = false;
+    for (const table of this.#touched) table.markWhole();
+    this.#touched.clear();
     this.#lastEvent = mark;
     this.#position = position;
-    if (this.#due !== undefined && Date.now() >= this.#due) return this.#flush();
-    this.#closeWithin(IDLE_CHECKPOINT_MS);
+    if (this.#created.length > 0) return this.#flush().then(() => this.#tellOfNewTables());
+    if (this.#clock.isDue) return this.#flush();
+    this.#clock.within(IDLE_CHECKPOINT_MS);
+  }
+
+  #tellOfNewTables(): void {
+    for (const name of this.#created.splice(0)) this.#options.onNewTable(name);
   }
 
   /** What lies between the last transaction and here changes no row; the position may pass it, the event to resume at stays. */
   #heartbeat(position: BinlogPosition): void {
-    if (this.#inTransaction || comparePositions(position, this.#position) <= 0) return;
+    if (this.#inTransaction || this.#resuming) return;
+    this.#lag.atEnd();
+    if (comparePositions(position, this.#position) <= 0) return;
     this.#position = position;
-    this.#closeWithin(0);
+    this.#clock.within(0);
   }
 
   #statement(event: Extract<BinlogEvent, { kind: 'statement' }>): void | Promise<void> {
     if (!event.inTransaction) this.#start = event.start;
     const effects = applyStatement(
       event,
-      [...this.#tables.values()].filter((table) => table.stopped === undefined && !this.#isLoaded(table)),
-      {
-        ...this.#options,
-        server: this.#checkpoint.server,
-      },
+      [...this.#tables.followed.values()].filter((table) => !this.#isLoaded(table)),
+      { ...this.#options, server: this.#checkpoint.server },
     );
-    if (event.inTransaction) {
-      for (const effect of effects) if (effect.kind === 'stop') this.#stopNow(effect.table, effect.reason);
-      return;
-    }
+    if (event.inTransaction) return this.#withinTransaction(effects);
     this.#setTime(event.timestamp);
-    const finish = async () => {
-      // What was captured under the old definition is published before the new one begins.
-      if (effects.some((effect) => effect.kind !== 'new-table')) await this.#flush();
-      for (const effect of effects) {
-        if (effect.kind === 'new-table') this.#options.onNewTable(effect.name);
-        else if (effect.kind === 'stop') this.#stop(effect.table, effect.reason);
-        else {
-          await effect.publish(this.#options.staging, event.start);
-          this.#options.onChanged(effect.table.name);
-        }
+    if (effects.length === 0) return this.#transactionEnd(event.mark, event.position);
+    return this.#apply(event, effects);
+  }
+
+  /** CREATE TABLE … SELECT, and whatever else comes with rows of its own. */
+  #withinTransaction(effects: StatementEffect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'new-table') this.#created.push(effect.name);
+      else if (effect.kind === 'stop') this.#stop(effect.table, effect.reason);
+      else
+        this.#stop(effect.table, {
+          code: 'statement.unknown',
+          message: `${formatTableName(effect.table.name)}: its definition changes within a transaction`,
+          hint: `cdc reload ${formatTableName(effect.table.name)}`,
+        });
+    }
+  }
+
+  async #apply(event: Extract<BinlogEvent, { kind: 'statement' }>, effects: StatementEffect[]): Promise<void> {
+    // What was captured under the old definition is published before the new one begins.
+    if (effects.some((effect) => effect.kind !== 'new-table')) await this.#flush();
+    for (const effect of effects) {
+      if (effect.kind === 'new-table') this.#created.push(effect.name);
+      else if (effect.kind === 'stop') this.#stop(effect.table, effect.reason);
+      else {
+        await effect.publish(this.#options.staging, event.start);
+        effect.table.markWhole();
+        this.#options.onChanged(effect.table.name);
       }
-      this.#inTransaction = false;
-      this.#lastEvent = event.mark;
-      this.#position = event.position;
-      await this.#flush();
-    };
-    if (effects.length > 0) return finish();
-    return this.#transactionEnd(event.mark, event.position);
+    }
+    this.#inTransaction = false;
+    this.#lastEvent = event.mark;
+    this.#position = event.position;
+    await this.#flush();
+    this.#tellOfNewTables();
   }
 
   #unsupported(event: Extract<BinlogEvent, { kind: 'unsupported' }>): void {
-    if (event.table !== undefined) {
-      const table = this.#tables.get(formatTableName(event.table));
-      if (table === undefined || table.stopped !== undefined || this.#isLoaded(table)) return;
-      this.#stopNow(table, {
-        code: 'event.unsupported',
-        message: `${formatTableName(table.name)} was changed by ${event.what}, which this version does not follow`,
-        hint: `cdc reload ${formatTableName(table.name)}`,
-      });
-      return;
-    }
-    throw new CdcError(
-      'event.unsupported',
-      `the binlog after ${this.#position.file}:${this.#position.offset} holds ${event.what}, which this version does not follow`,
-      {
-        hint: 'turn it off on the source (`cdc check` names the setting), then `cdc reload` every table',
-      },
-    );
+    if (event.table === undefined) throw hidesAnything(event.what, this.#position);
+    const table = this.#tables.followed.get(formatTableName(event.table));
+    if (table !== undefined && !this.#isLoaded(table)) this.#stop(table, hidesTable(event.what, table.name));
   }
 
-  #stopNow(table: FollowedTable, reason: StopReason): void {
-    table.discardFile();
-    this.#stop(table, reason);
-  }
-
+  /** Transactions before this one are published; of this one nothing. */
   #stop(table: FollowedTable, reason: StopReason): void {
+    table.cutToWhole();
+    this.#touched.delete(table);
     table.stopped = reason;
+    table.stoppedAt = this.#position;
+    this.#tables.park(table);
     this.#options.onStopped(table.name, reason);
-    this.#due = 0;
+    this.#clock.within(0);
   }
 
-  /** Asks for a flush at the end of the transaction that is under way after this time, or before. */
-  #closeWithin(ms: number): void {
-    const at = Date.now() + ms;
-    if (this.#due !== undefined && this.#due <= at) return;
-    this.#due = at;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      // In the middle of a transaction its end will see that the time has come.
-      if (this.#inTransaction || this.#flushing !== undefined) return;
-      this.#flush().catch((error: unknown) => {
-        this.#failure = error;
-        this.#options.onFailure(error);
-      });
-    }, ms);
+  #flushInTime(): void {
+    // In the middle of a transaction its end will see that the time has come.
+    if (this.#inTransaction || this.#flushing !== undefined) return;
+    this.#flush().catch((error: unknown) => {
+      this.#failure = error;
+      this.#options.onFailure(error);
+    });
   }
 
   /** Publishes the open files, then moves the checkpoint. Call between transactions only. */
@@ -332,48 +304,25 @@ export class CaptureSession {
   }
 
   async #publish(): Promise<void> {
-    const { lease, writer, staging, progress } = this.#options;
-    clearTimeout(this.#timer);
-    this.#due = undefined;
-    await lease.assertHeld();
-    const published: { table: FollowedTable; file: PublishedFile }[] = [];
-    for (const table of this.#tables.values()) {
-      if (table.file === undefined) continue;
-      const { file } = table;
-      table.file = undefined;
-      let key: string;
-      do key = tableFolder(table.name) + table.nextFileName(new Date());
-      while (!(await file.publish(staging, key, () => reach('capture.synced'))));
-      reach('capture.published');
-      published.push({
-        table,
-        file: {
-          key,
-          size: file.size,
-          first: changeNumber(table.run, table.fileFirst),
-          last: table.last,
-          changes: table.number - table.fileFirst + 1,
-        },
-      });
-    }
-    // Durable before the checkpoint moves: every file above. After it the binlog up to here may be forgotten.
-    const tables = Object.fromEntries([...this.#tables].map(([key, table]) => [key, table.checkpoint()]));
-    const checkpoint: Checkpoint = {
-      ...this.#checkpoint,
-      position: this.#position,
-      lastEvent: this.#lastEvent,
-      lease: lease.generation,
-      tables,
-      writtenAt: new Date().toISOString(),
-    };
-    await writer.write(checkpoint);
-    reach('capture.checkpointed');
-    this.#checkpoint = checkpoint;
-    for (const [key, table] of this.#tables) table.saved = tables[key] ?? table.saved;
-    for (const { table, file } of published) {
-      progress.detail(`published ${file.key}: ${file.changes} changes`);
+    this.#clock.reset();
+    const { lease: _, tables: __, writtenAt: ___, ...rest } = this.#checkpoint;
+    const published = await publishFiles({
+      ...this.#options,
+      tables: this.#tables.open(),
+      parked: this.#tables.parked,
+      checkpoint: {
+        ...rest,
+        position: this.#position,
+        lastEvent: this.#lastEvent,
+        binlogFile: this.#binlogFile,
+      },
+    });
+    this.#checkpoint = published.checkpoint;
+    this.#tables.settle();
+    for (const { table, file } of published.files) {
+      this.#options.progress.detail(`published ${file.key}: ${file.changes} changes`);
       this.#options.onPublished(table.name, file);
     }
-    this.#options.onCheckpoint(checkpoint);
+    this.#options.onCheckpoint(published.checkpoint);
   }
 }

@@ -55,6 +55,11 @@ export function loadNumberOf(path: string): number | undefined {
 
 const OURS = /^(\d{4})(\d{2})(\d{2})-(\d{2})(\d{2})(\d{2})(\d{3})\.csv$/;
 
+/** A change file's name as our capture gives it. */
+export function isOurFileName(name: string): boolean {
+  return OURS.test(name);
+}
+
 /** `20261122-101530123.csv`, UTC: now, or one millisecond after the table's last file where the clock has gone back. */
 export function nextChangeFileName(last: string | undefined, now: Date): string {
   const lastTime = last === undefined ? undefined : timeOfName(last);

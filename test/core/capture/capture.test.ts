@@ -53,6 +53,7 @@ describeOnServers('capture', (flavor) => {
         checkpoint: current,
         writer,
         leaseGeneration: lease.generation,
+        serverId: 4711,
         merge: true,
         ledgerRun: async () => 0,
         maxFileBytes: 64e6,
@@ -94,7 +95,8 @@ describeOnServers('capture', (flavor) => {
           if (written.position.file === end?.File && written.position.offset >= Number(end.Position)) stop.abort();
         },
         onFollowing() {},
-        onDisconnected() {},
+        onRetry() {},
+        onLag() {},
         progress: silent,
         signal: stop.signal,
       });
@@ -112,7 +114,9 @@ describeOnServers('capture', (flavor) => {
     for (const key of files)
       for await (const row of readChanges(staging, key)) {
         const number = parseChangeNumber(row.seq ?? '');
-        lines.push([`${runOf(number)}:${numberInRun(number)}`, row.op, ...row.values.map((value) => value ?? 'NULL')].join(' '));
+        lines.push(
+          [`${runOf(number)}:${numberInRun(number)}`, row.op, ...row.values.map((value) => value ?? 'NULL')].join(' '),
+        );
       }
     return lines;
   }
@@ -156,7 +160,11 @@ describeOnServers('capture', (flavor) => {
   it('leaves out of a table loaded later what the load has already', async () => {
     await server.query('CREATE TABLE shop.orders (id INT PRIMARY KEY)');
     await load([PERSONS]);
-    await server.query('INSERT INTO shop.orders VALUES (1)', "INSERT INTO shop.persons VALUES (3, 'Cid', 'Boston')", 'FLUSH BINARY LOGS');
+    await server.query(
+      'INSERT INTO shop.orders VALUES (1)',
+      "INSERT INTO shop.persons VALUES (3, 'Cid', 'Boston')",
+      'FLUSH BINARY LOGS',
+    );
     await load([{ schema: 'shop', table: 'orders' }]);
     await server.query('INSERT INTO shop.orders VALUES (2)');
     await captureAll();
@@ -166,7 +174,11 @@ describeOnServers('capture', (flavor) => {
 
   it('gives a truncation a number and an epoch without files', async () => {
     await load([PERSONS]);
-    await server.query("INSERT INTO shop.persons VALUES (3, 'Cid', 'Boston')", 'TRUNCATE shop.persons', "INSERT INTO shop.persons VALUES (4, 'Dan', 'Boston')");
+    await server.query(
+      "INSERT INTO shop.persons VALUES (3, 'Cid', 'Boston')",
+      'TRUNCATE shop.persons',
+      "INSERT INTO shop.persons VALUES (4, 'Dan', 'Boston')",
+    );
     await captureAll();
     expect(await changes()).toEqual(['1:1 I 3 Cid Boston', '1:3 I 4 Dan Boston']);
     const records = await readLoadRecords(staging, PERSONS);
@@ -186,7 +198,11 @@ describeOnServers('capture', (flavor) => {
 
   it('begins a new definition where a column is added, and numbers it', async () => {
     await load([PERSONS]);
-    await server.query("INSERT INTO shop.persons VALUES (3, 'Cid', 'Boston')", 'ALTER TABLE shop.persons ADD COLUMN age INT', "INSERT INTO shop.persons VALUES (4, 'Dan', 'Boston', 40)");
+    await server.query(
+      "INSERT INTO shop.persons VALUES (3, 'Cid', 'Boston')",
+      'ALTER TABLE shop.persons ADD COLUMN age INT',
+      "INSERT INTO shop.persons VALUES (4, 'Dan', 'Boston', 40)",
+    );
     await captureAll();
     expect(await changes()).toEqual(['1:1 I 3 Cid Boston', '1:3 I 4 Dan Boston 40']);
   });
@@ -199,7 +215,12 @@ describeOnServers('capture', (flavor) => {
     ['DROP DATABASE shop', 'table.dropped'],
   ])('stops the table at %s, and keeps what came before', async (sql, code) => {
     await load([PERSONS]);
-    await server.query("DELETE FROM shop.persons WHERE id = 1", "DELETE FROM shop.persons WHERE id = 2", "INSERT INTO shop.persons VALUES (7, '1', 'Boston')", sql);
+    await server.query(
+      'DELETE FROM shop.persons WHERE id = 1',
+      'DELETE FROM shop.persons WHERE id = 2',
+      "INSERT INTO shop.persons VALUES (7, '1', 'Boston')",
+      sql,
+    );
     const { stopped, checkpoint } = await captureAll();
     expect(stopped).toEqual([`persons: ${code}`]);
     expect(await changes()).toHaveLength(3);
