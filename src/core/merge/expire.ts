@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TableName } from '../change.ts';
 import { tableFolder } from '../change-file/layout.ts';
+import { readLoadRecords } from '../change-file/load-record.ts';
 import type { ChangeNumber } from '../change-number.ts';
 import { readSnapshot } from '../delta/snapshot.ts';
 import { type Engine, withEngine } from '../engine/engine.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, StoredObject } from '../store/store.ts';
 import { type Plan, readPlan, readState } from './ledger.ts';
 import { compareEpochs, type KnownRanges } from './pending.ts';
-import { readStaged } from './staged.ts';
+import { listFiles } from './staged.ts';
 import { appIdOf } from './target-schema.ts';
 
 export interface ExpireOptions {
@@ -49,17 +50,18 @@ async function expire(options: ExpireOptions, engine: Engine): Promise<string[]>
   const watermark = settled?.watermark.after;
   if (settled === undefined || watermark == null) return [];
   const cutoff = (await staging.now()).getTime() - keepMs;
-  const staged = await readStaged(staging, table, known);
+  // Only what is old enough is read: of half-second files those of a few minutes, not those of a day.
+  const isOld = ({ modified }: StoredObject) => modified.getTime() < cutoff;
+  const { files } = await listFiles(staging, table, known ?? new Map(), isOld);
   const gone: string[] = [];
-  for (const { key, last, modified } of staged.files)
-    if (last <= watermark && !(neededAbove !== undefined && last > neededAbove) && modified.getTime() < cutoff)
-      gone.push(key);
-  for (const record of staged.records) {
+  for (const { key, last } of files)
+    if (last <= watermark && !(neededAbove !== undefined && last > neededAbove)) gone.push(key);
+  for (const record of await readLoadRecords(staging, table)) {
     // A load that has not been applied, and was not overtaken, is still to come.
     if (settled.epoch === null || compareEpochs(record, settled.epoch) > 0) continue;
     for (const { key } of record.files) {
       const object = await staging.stat(key);
-      if (object !== undefined && object.modified.getTime() < cutoff) gone.push(key);
+      if (object !== undefined && isOld(object)) gone.push(key);
     }
   }
   for (const key of gone) {

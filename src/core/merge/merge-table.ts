@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatTableName, type TableName } from '../change.ts';
 import { tableFolder } from '../change-file/layout.ts';
-import { numberInRun } from '../change-number.ts';
+import { type ChangeNumber, numberInRun } from '../change-number.ts';
 import type { LakeTable } from '../delta/lake-table.ts';
 import { readSnapshot, type Snapshot, updateSnapshot } from '../delta/snapshot.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -42,6 +42,8 @@ export interface MergeTableOptions {
   known?: KnownRanges;
   /** Takes the change files from `known` alone and lists none. */
   trustKnown?: boolean;
+  /** The key of a change file: it and those before it are merged, and not looked at. */
+  listAfter?: string | undefined;
   progress: Progress;
   signal?: AbortSignal | undefined;
 }
@@ -57,6 +59,8 @@ export interface TableMergeReport extends TableName {
   version: number;
   seconds: number;
   bytesWritten: number;
+  /** Every change up to it is in the lake; undefined before the first batch. */
+  watermark?: ChangeNumber;
   /** Nothing was pending (of the file that was asked for). */
   already?: true;
   /** Why something that is there is not merged yet. */
@@ -93,7 +97,11 @@ export async function mergeTable(options: MergeTableOptions): Promise<TableMerge
         totals.add(effect);
       }
     });
-  const report = totals.report(snapshot, performance.now() - started);
+  const watermark = look.state?.watermark.after;
+  const report: TableMergeReport = {
+    ...totals.report(snapshot, performance.now() - started),
+    ...(watermark == null ? {} : { watermark }),
+  };
   const { waiting } = look.pending;
   if (waiting === undefined) return report;
   const gapWaitMs = options.gapWaitMs ?? GAP_WAIT_MS;
@@ -111,10 +119,10 @@ interface Look {
 
 /** What is pending now. */
 async function lookAt(options: MergeTableOptions, snapshot: Snapshot | undefined): Promise<Look> {
-  const { staging, lake, table, appId, known, trustKnown, mode = 'merge' } = options;
+  const { staging, lake, table, appId, known, trustKnown, listAfter, mode = 'merge' } = options;
   const state = await readState(lake, table, snapshot, appId);
   const standing = standingOf(state);
-  const staged = await readStaged(staging, table, known, { trustKnown });
+  const staged = await readStaged(staging, table, known, { trustKnown, after: listAfter });
   const limit = options.upTo === undefined ? undefined : findUpTo(staging, table, staged, standing, options.upTo);
   const pending = nextBatch(table, staged, standing, { limit, keepHistory: mode === 'append' });
   return { state, pending };

@@ -14,15 +14,18 @@ import type { KnownRanges, RangedFile, Staged } from './chain.ts';
 /**
  * Finds what staging holds of a table. Files first: whatever a file needs (its definition, the truncation below it) was
  * published before it, so it is in the lists that are read later. `trustKnown`: the change files are those of `known` and
- * none is listed, for whoever was told of each as it was published.
+ * none is listed, for whoever was told of each as it was published. `after`: change files up to this key are merged, and
+ * left out; our names only rise.
  */
 export async function readStaged(
   staging: Store,
   table: TableName,
   known: KnownRanges = new Map(),
-  { trustKnown = false }: { trustKnown?: boolean | undefined } = {},
+  { trustKnown = false, after }: { trustKnown?: boolean | undefined; after?: string | undefined } = {},
 ): Promise<Staged> {
-  const listed = trustKnown ? { files: knownFiles(known), others: [] } : await listFiles(staging, table, known);
+  const listed = trustKnown
+    ? { files: knownFiles(known), others: [] }
+    : await listFiles(staging, table, known, (object) => after === undefined || object.key > after);
   const [records, definitions] = await Promise.all([readLoadRecords(staging, table), readDefinitions(staging, table)]);
   return { records, definitions, ...listed };
 }
@@ -34,10 +37,12 @@ function knownFiles(known: KnownRanges): RangedFile[] {
   );
 }
 
-async function listFiles(
+/** The change files that are wanted with their numbers, and what else lies in the folder. */
+export async function listFiles(
   staging: Store,
   table: TableName,
   known: KnownRanges,
+  isWanted: (object: StoredObject) => boolean,
 ): Promise<Pick<Staged, 'files' | 'others'>> {
   const folder = tableFolder(table);
   const objects = await staging.list(folder);
@@ -45,10 +50,11 @@ async function listFiles(
     const name = parseStagedName(key.slice(folder.length));
     return name?.kind === 'changes' && name.format === 'csv' && !name.gzip;
   });
+  const wanted = changes.filter(isWanted);
   const files: RangedFile[] = [];
-  for (let start = 0; start < changes.length; start += 32)
+  for (let start = 0; start < wanted.length; start += 32)
     for (const file of await Promise.all(
-      changes.slice(start, start + 32).map((object) => rangeOf(staging, object, known)),
+      wanted.slice(start, start + 32).map((object) => rangeOf(staging, object, known)),
     ))
       if (file !== undefined) files.push(file);
   const isChange = new Set(changes.map(({ key }) => key));
