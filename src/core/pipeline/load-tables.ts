@@ -1,17 +1,19 @@
 /** Full load of tables in one consistent snapshot, as the start of a new run of each: definition, checkpoint, LOAD files, record. */
 
 import { connectSource, type SourceAddress } from '../binlog/connection.ts';
+import { readFileMark } from '../binlog/probe.ts';
 import type { Checkpoint, CheckpointWriter, TableCheckpoint } from '../capture/checkpoint.ts';
 import { writeDefinition } from '../capture/follow-statement.ts';
+import { lastFileOf } from '../capture/followed-table.ts';
 import { formatTableName, type TableName } from '../change.ts';
-import { definitionFolder, loadRecordFolder, tableFolder } from '../change-file/layout.ts';
+import { definitionFolder, loadRecordFolder } from '../change-file/layout.ts';
 import { publishLoadRecord } from '../change-file/load-record.ts';
-import { parseStagedName } from '../change-file/name.ts';
 import { changeNumber, parseChangeNumber, runOf } from '../change-number.ts';
 import { reach } from '../crash-point.ts';
 import { throwIfCancelled } from '../errors.ts';
 import { type BinlogPosition, formatPosition } from '../position.ts';
 import type { Progress } from '../progress.ts';
+import { removeUnlistedLoads } from '../snapshot/load-files.ts';
 import { openSnapshot, type SnapshotTable } from '../snapshot/snapshot.ts';
 import type { Store } from '../store/store.ts';
 
@@ -23,6 +25,8 @@ export interface LoadTablesOptions {
   checkpoint: Checkpoint | undefined;
   writer: CheckpointWriter;
   leaseGeneration: number;
+  /** Ours among the source's replicas. */
+  serverId: number;
   merge: boolean;
   /** The highest run that the lake's ledger knows of a table. */
   ledgerRun(table: TableName): Promise<number>;
@@ -52,13 +56,16 @@ export async function loadTables(options: LoadTablesOptions): Promise<Checkpoint
       await writeDefinition(staging, table.define(changeNumber(run, 0)));
       entries[formatTableName(table.name)] = await firstEntry(staging, table.name, run, position);
     }
+    // A pipeline that follows other tables already goes on from where it stands; these changes skip what the load has.
+    const from = goesOn(options.checkpoint, entries) ?? {
+      position,
+      binlogFile: await readFileMark({ address: options.source, position, serverId: options.serverId, signal }),
+    };
     // The checkpoint holds the new runs before any file of theirs exists; until `loaded`, a restart loads again.
     let checkpoint: Checkpoint = {
+      ...from,
       format: 1,
-      position,
       server: snapshot.server,
-      // A pipeline that follows other tables already goes on from where it stands; these changes skip what the load has.
-      ...options.checkpoint,
       lease: options.leaseGeneration,
       merge: options.merge,
       tables: { ...options.checkpoint?.tables, ...entries },
@@ -69,6 +76,7 @@ export async function loadTables(options: LoadTablesOptions): Promise<Checkpoint
     for (const table of snapshot.tables) {
       throwIfCancelled(signal);
       const number = changeNumber(runOfTable(table.name), 0);
+      await removeUnlistedLoads(staging, table.name);
       const definition = table.define(number);
       const files = await snapshot.loadTable({
         definition,
@@ -108,6 +116,18 @@ export async function loadTables(options: LoadTablesOptions): Promise<Checkpoint
   }
 }
 
+/** Where capture stands, when it follows a table that is not among these; nobody needs a position that only they had. */
+export function goesOn(
+  checkpoint: Checkpoint | undefined,
+  loading: Readonly<Record<string, unknown>>,
+): Pick<Checkpoint, 'position' | 'lastEvent' | 'binlogFile'> | undefined {
+  const isFollowed = ([key, entry]: [string, TableCheckpoint]) =>
+    entry.loaded && entry.stopped === undefined && loading[key] === undefined;
+  if (checkpoint === undefined || !Object.entries(checkpoint.tables).some(isFollowed)) return undefined;
+  const { position, lastEvent, binlogFile } = checkpoint;
+  return { position, lastEvent, binlogFile };
+}
+
 /** A table's place at the start of a run. */
 export async function firstEntry(
   staging: Store,
@@ -115,8 +135,7 @@ export async function firstEntry(
   run: number,
   position: BinlogPosition,
 ): Promise<TableCheckpoint> {
-  const names = (await staging.list(tableFolder(name))).map(({ key }) => key.slice(key.lastIndexOf('/') + 1));
-  const lastFile = names.filter((file) => parseStagedName(file)?.kind === 'changes').at(-1);
+  const lastFile = await lastFileOf(staging, name);
   return {
     run,
     number: 0,

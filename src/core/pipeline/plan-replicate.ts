@@ -4,6 +4,7 @@ import { readCheckpoint } from '../capture/checkpoint.ts';
 import { formatTableName, type TableName } from '../change.ts';
 import { formatPosition } from '../position.ts';
 import { privateServerState } from '../server/state.ts';
+import { wishesOf } from './bring-up.ts';
 import { chooseTables } from './choose-tables.ts';
 import { type Pipeline, refuseAbsent } from './pipeline.ts';
 import { refuseOtherRequest } from './replicate.ts';
@@ -63,10 +64,7 @@ export async function planReplicate(options: {
   }
   if (server === 'start') return plan;
   const source = await readSource({ pipeline, address: await pipeline.address(), signal });
-  const choice = chooseTables(
-    source.tables.map(({ name }) => name),
-    checkpoint,
-  );
+  const choice = chooseTables(wishesOf(pipeline, source), checkpoint);
   const names = (tables: TableName[]) => tables.map(formatTableName);
   return {
     ...plan,

@@ -1,18 +1,19 @@
 /** `replicate --ongoing --from`: follows tables from a position without a load; their lake tables begin empty. */
 
 import { connectSource, type SourceAddress } from '../binlog/connection.ts';
+import { assertPosition, readFileMark } from '../binlog/probe.ts';
 import type { Checkpoint, CheckpointWriter, TableCheckpoint } from '../capture/checkpoint.ts';
 import { writeDefinition } from '../capture/follow-statement.ts';
 import { formatTableName, type TableName } from '../change.ts';
 import { publishLoadRecord } from '../change-file/load-record.ts';
 import { changeNumber } from '../change-number.ts';
 import { CdcError, UsageError } from '../errors.ts';
-import { type BinlogPosition, formatPosition, parsePosition } from '../position.ts';
+import { type BinlogPosition, comparePositions, formatPosition, parsePosition } from '../position.ts';
 import type { SnapshotTable } from '../snapshot/snapshot.ts';
 import { readDefinition } from '../source/read-definition.ts';
 import { positionOf, readBinlogStatus, readServer } from '../source/server.ts';
 import type { Store } from '../store/store.ts';
-import { firstEntry, highestRun } from './load-tables.ts';
+import { firstEntry, goesOn, highestRun } from './load-tables.ts';
 
 export type StartAt = 'now' | BinlogPosition;
 
@@ -39,6 +40,8 @@ export interface StartAtOptions {
   checkpoint: Checkpoint | undefined;
   writer: CheckpointWriter;
   leaseGeneration: number;
+  /** Ours among the source's replicas. */
+  serverId: number;
   merge: boolean;
   ledgerRun(table: TableName): Promise<number>;
   signal: AbortSignal;
@@ -46,22 +49,20 @@ export interface StartAtOptions {
 
 /** The definition is the one of now: a DDL between the position and now stops the table when its rows do not fit. */
 export async function startAt(options: StartAtOptions): Promise<Checkpoint> {
-  const { staging, signal } = options;
+  const { staging, checkpoint, serverId, signal } = options;
   const connection = await connectSource(options.source, { signal });
   try {
     const server = await readServer(connection, signal);
     const position = options.at === 'now' ? positionOf(await readBinlogStatus(connection, server, signal)) : options.at;
+    const probe = { address: options.source, position, serverId, signal };
+    const binlogFile = await (options.at === 'now' ? readFileMark(probe) : assertPosition(probe));
+    const names = options.tables.map(({ name }) => formatTableName(name));
+    const from = goesOn(checkpoint, Object.fromEntries(names.map((name) => [name, true]))) ?? { position, binlogFile };
+    if (comparePositions(position, from.position) < 0) throw behind(names, position, from.position);
+    await assertNoLakeTable(options, position);
+
     const entries: Record<string, TableCheckpoint> = {};
     for (const { name, keyOverride, zeroDates } of options.tables) {
-      // An empty start replaces the lake table: only where there is none.
-      if ((await options.ledgerRun(name)) > 0)
-        throw new CdcError(
-          'load.needed',
-          `following ${formatTableName(name)} from ${formatPosition(position)}: its lake table exists, and what happened since it was followed is not known`,
-          {
-            hint: 'cdc replicate   # loads it again',
-          },
-        );
       const run = 1 + (await highestRun(options, name));
       const number = changeNumber(run, 0);
       const definition = await readDefinition(connection, name, { number, zeroDates, keyOverride, signal });
@@ -77,19 +78,38 @@ export async function startAt(options: StartAtOptions): Promise<Checkpoint> {
       });
       entries[formatTableName(name)] = { ...(await firstEntry(staging, name, run, position)), loaded: true };
     }
-    const checkpoint: Checkpoint = {
+    const next: Checkpoint = {
+      ...from,
       format: 1,
-      position,
       server,
-      ...options.checkpoint,
       lease: options.leaseGeneration,
       merge: options.merge,
-      tables: { ...options.checkpoint?.tables, ...entries },
+      tables: { ...checkpoint?.tables, ...entries },
       writtenAt: new Date().toISOString(),
     };
-    await options.writer.write(checkpoint);
-    return checkpoint;
+    await options.writer.write(next);
+    return next;
   } finally {
     connection.destroy();
   }
+}
+
+/** An empty start replaces the lake table: only where there is none. */
+async function assertNoLakeTable(options: StartAtOptions, position: BinlogPosition): Promise<void> {
+  for (const { name } of options.tables)
+    if ((await options.ledgerRun(name)) > 0)
+      throw new CdcError(
+        'load.needed',
+        `following ${formatTableName(name)} from ${formatPosition(position)}: its lake table exists, and what happened since it was followed is not known`,
+        { hint: 'cdc replicate   # loads it again' },
+      );
+}
+
+/** Changes before where capture stands are read no more, so these tables would lack them. */
+function behind(tables: string[], position: BinlogPosition, stands: BinlogPosition): CdcError {
+  return new CdcError(
+    'position.passed',
+    `following ${tables.join(', ')} from ${formatPosition(position)}: capture stands at ${formatPosition(stands)} already`,
+    { hint: 'give --from now, or cdc replicate to load them' },
+  );
 }

@@ -7,6 +7,9 @@ import { CdcError, messageOf, nativeCodeOf } from '../errors.ts';
 
 const problem = z.object({ code: z.string(), message: z.string(), hint: z.string().optional() });
 
+/** Why a merge waits: a load or a file that is not there yet, whoever has the lease, or the write budget until then. */
+const waiting = z.object({ reason: z.enum(['loading', 'gap', 'lease', 'write-budget']), until: z.string().optional() });
+
 const workerFile = z.object({
   format: z.literal(1),
   process: z.object({
@@ -24,6 +27,8 @@ const workerFile = z.object({
   ongoing: z.boolean(),
   /** One line for people: what is under way. */
   doing: z.string(),
+  /** The commit time of what it reads, while it is behind the source. */
+  behindSince: z.string().optional(),
   position: z.string().optional(),
   /** `schema.table` of what this worker loaded. */
   loaded: z.array(z.string()).default([]),
@@ -34,9 +39,11 @@ const workerFile = z.object({
   tables: z.record(
     z.string(),
     z.object({
+      /** Why the last merge failed. */
       error: problem.optional(),
-      /** Why a merge waits: `gap`, `loading`, the write budget. */
-      waiting: z.string().optional(),
+      /** Why capture follows it no longer. */
+      stopped: problem.optional(),
+      waiting: waiting.optional(),
       mergedAt: z.string().optional(),
       version: z.number().optional(),
     }),
@@ -45,6 +52,7 @@ const workerFile = z.object({
 
 export type WorkerState = z.infer<typeof workerFile>;
 export type WorkerProblem = z.infer<typeof problem>;
+export type MergeWaiting = z.infer<typeof waiting>;
 
 /** What was thrown, as the state file and `status` tell it. */
 export function problemOf(error: unknown): WorkerProblem {
@@ -111,6 +119,8 @@ export class WorkerStateFile {
         await writeFile(`${path}.tmp`, `${JSON.stringify(this.#state, null, 1)}\n`);
         await rename(`${path}.tmp`, path);
       }
+    } catch {
+      // It is only for eyes: a full disk ends no worker by it, and the next update tries again.
     } finally {
       this.#writing = undefined;
     }

@@ -6,9 +6,7 @@ import { commitTime } from '../capture/commit-time.ts';
 import { formatTableName } from '../change.ts';
 import { OutputBuffer, putAscii, putNull, putText, textRoom } from '../change-file/encode.ts';
 import { changeHeader } from '../change-file/header.ts';
-import { tableFolder } from '../change-file/layout.ts';
 import type { LoadFile } from '../change-file/load-record.ts';
-import { loadNumberOf } from '../change-file/name.ts';
 import { formatDouble, formatFloat } from '../change-file/number-text.ts';
 import { parseColumnType, selectSql } from '../column-type.ts';
 import { CdcError } from '../errors.ts';
@@ -18,6 +16,7 @@ import { rawQuery } from '../source/raw-query.ts';
 import type { Store } from '../store/store.ts';
 import type { TableDefinition } from '../table-definition.ts';
 import { LoadFileWriter } from './load-file-writer.ts';
+import { nextLoadNumber } from './load-files.ts';
 
 export interface LoadTableOptions {
   definition: TableDefinition;
@@ -56,7 +55,7 @@ export async function loadTable(
   const files = new LoadFileWriter({
     staging,
     definition,
-    firstNumber: await nextLoadNumber(options),
+    firstNumber: await nextLoadNumber(staging, definition),
     header: changeHeader(definition),
   });
   const encoder = new RowEncoder(
@@ -91,19 +90,6 @@ export async function loadTable(
     await rotation.catch(() => {});
     await files.discard();
   }
-}
-
-/** LOAD numbers go on over epochs, so that a file of an old load is never taken for one of the new. */
-async function nextLoadNumber({
-  staging,
-  definition,
-}: {
-  staging: LoadTableOptions['staging'];
-  definition: TableDefinition;
-}): Promise<number> {
-  const folder = tableFolder(definition);
-  const objects = await staging.list(`${folder}LOAD`);
-  return 1 + Math.max(0, ...objects.map(({ key }) => loadNumberOf(key.slice(folder.length)) ?? 0));
 }
 
 /** Text-protocol rows to lines `I,<time>,<fields>,`. */
