@@ -1,0 +1,86 @@
+/** What a DMS task copies: the patterns of cdc.yaml as its selection rules, and the columns that it adds for the merge. Pure. */
+
+import type { TableName } from '../../change.ts';
+import type { Config } from '../../config.ts';
+import { matchesPattern, SYSTEM_SCHEMAS, splitPattern } from '../../table-pattern.ts';
+
+/** Orders changes within a transaction (reference: DMS files 5.1); the S3 endpoint adds `dms_ts` on its own. */
+export const SEQUENCE_COLUMN = 'dms_seq';
+/** Before the names of columns that say what a row was before an update. */
+export const BEFORE_PREFIX = 'BI_';
+
+/** Names are matched with the same wildcards, and as case-sensitively, as cdc.yaml has them. */
+export function tableMappings(options: {
+  config: Pick<Config, 'tables' | 'exclude'>;
+  /** Tables that cannot be followed; the rest is. */
+  refused: readonly TableName[];
+}): string {
+  const { config, refused } = options;
+  const included = unique(config.tables.map(({ pattern }) => pattern));
+  const isReached = (schema: string) =>
+    included.some((pattern) => matchesPattern(`${halves(pattern).schema}.%`, { schema, table: 'x' }));
+  const excluded = unique([
+    ...config.exclude,
+    ...SYSTEM_SCHEMAS.filter(isReached).map((schema) => `${exactly(schema)}.%`),
+    ...refused.map(({ schema, table }) => `${exactly(schema)}.${exactly(table)}`),
+  ]);
+  const rules = [
+    ...included.map((pattern) => selection('include', pattern)),
+    ...excluded.map((pattern) => selection('exclude', pattern)),
+    addColumn(SEQUENCE_COLUMN, '$AR_H_CHANGE_SEQ'),
+    // A key that cdc.yaml chose is not the primary key: then every column says what it was.
+    beforeImages(config.tables.some(({ key }) => key !== undefined) ? 'non-lob' : 'pk-only'),
+  ];
+  return JSON.stringify({
+    rules: rules.map((rule, index) => ({ ...rule, 'rule-id': String(index + 1), 'rule-name': String(index + 1) })),
+  });
+}
+
+/** A name without wildcards: `my_table` would fit `myXtable` too. */
+function exactly(name: string): string {
+  return name.replace(/[%_[]/g, '[$&]');
+}
+
+function selection(action: 'include' | 'exclude', pattern: string) {
+  const { schema, table } = halves(pattern);
+  return {
+    'rule-type': 'selection',
+    'object-locator': { 'schema-name': schema, 'table-name': table },
+    'rule-action': action,
+    filters: [],
+  };
+}
+
+const EVERYWHERE = { 'schema-name': '%', 'table-name': '%' };
+
+function addColumn(name: string, expression: string) {
+  return {
+    'rule-type': 'transformation',
+    'rule-target': 'column',
+    'object-locator': EVERYWHERE,
+    'rule-action': 'add-column',
+    value: name,
+    expression,
+    'data-type': { type: 'string', length: 50 },
+  };
+}
+
+function beforeImages(filter: 'pk-only' | 'non-lob') {
+  return {
+    'rule-type': 'transformation',
+    'rule-target': 'column',
+    'object-locator': EVERYWHERE,
+    'rule-action': 'add-before-image-columns',
+    'before-image-def': { 'column-prefix': BEFORE_PREFIX, 'column-suffix': '', 'column-filter': filter },
+  };
+}
+
+function halves(pattern: string): TableName {
+  const parts = splitPattern(pattern);
+  if (parts === undefined) throw new RangeError(`"${pattern}" is no pattern`);
+  return parts;
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}
