@@ -4,6 +4,7 @@ import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
 import { textTable } from '../cli/table.ts';
 import type { TableName } from '../core/change.ts';
 import { withEngine } from '../core/engine/engine.ts';
+import type { CdcError } from '../core/errors.ts';
 import { chooseStagedTables } from '../core/pipeline/merge-pending.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 import { formatBytes } from '../core/quantity.ts';
@@ -39,13 +40,14 @@ export const command = defineCommand({
   }),
 
   async run({ tables, pending }: FilesOptions, context: Context): Promise<FilesReport> {
-    const { signal } = context;
+    const { signal, progress } = context;
+    const onUnreadable = ({ message, hint }: CdcError) => progress.warn(`${message}\n→ ${hint}`);
     const pipeline = openPipeline(await context.config(), context.env.variables);
     const chosen = await chooseStagedTables(pipeline.staging, tables);
     return withEngine({ ...pipeline.engineOptions, signal }, async (engine) => {
       const files: StagedFileSummary[] = [];
       for (const table of chosen)
-        files.push(...(await listStagedFiles(table, { ...pipeline.mergeOf(table), engine, signal })));
+        files.push(...(await listStagedFiles(table, { ...pipeline.mergeOf(table), engine, onUnreadable, signal })));
       return { files: pending ? files.filter(({ state }) => state !== 'merged') : files };
     });
   },

@@ -1,29 +1,32 @@
 /** One picture of a pipeline, from what is durable (checkpoint, ledger, staging) and what the worker last said. */
 
-import { readCheckpoint, type TableCheckpoint, tablesOf } from '../capture/checkpoint.ts';
+import { type Checkpoint, readCheckpoint, type TableCheckpoint, tablesOf } from '../capture/checkpoint.ts';
 import { formatTableName, type TableName } from '../change.ts';
-import { changeNumber } from '../change-number.ts';
+import { changeNumber, runOf } from '../change-number.ts';
 import type { SourceConfig } from '../config.ts';
 import type { Engine } from '../engine/engine.ts';
 import { withEngine } from '../engine/engine.ts';
+import { CancelledError, CdcError } from '../errors.ts';
 import { pendingState, tableState } from '../merge/table-state.ts';
-import { formatPosition } from '../position.ts';
+import { type BinlogPosition, comparePositions, formatPosition } from '../position.ts';
 import { privateServerState } from '../server/state.ts';
 import type { Pipeline } from './pipeline.ts';
 import { findWorker, type WorkerFound } from './worker-process.ts';
-import type { WorkerProblem } from './worker-state.ts';
+import { type MergeWaiting, problemOf, type WorkerProblem } from './worker-state.ts';
 
 export interface TableStatus extends TableName {
-  /** `following`: up to date or getting there; `loading`; `stopped`: needs a person; `idle`: nobody captures. */
+  /** `following`: up to date or getting there; `loading`: its load is not in the lake yet; `stopped`: needs a person; `idle`: no worker runs. */
   state: 'loading' | 'following' | 'stopped' | 'idle';
-  /** The lake table is the source as of here; null while changes wait to be merged. */
+  /** The lake table is the source as of here; null while a load or changes wait to be merged. */
   position: string | null;
-  /** 0 when captured and merged to the end; null when nobody can know (no worker). */
+  /** 0 when captured and merged to the end; null when nobody can know (no worker, no connection, a table that is stopped). */
   lag_seconds: number | null;
   pending_files: number;
   rows: number | null;
   version: number | null;
   quarantined: number;
+  /** Why a merge is put off although something is pending, and until when. */
+  waiting: MergeWaiting | null;
   error: WorkerProblem | null;
 }
 
@@ -63,9 +66,7 @@ export async function pipelineStatus(pipeline: Pipeline): Promise<StatusReport> 
   if (checkpoint === undefined || entries.length === 0) return report;
   await withEngine(pipeline.engineOptions, async (engine) => {
     for (const { name, entry } of entries) {
-      report.tables.push(
-        await statusOf({ pipeline, engine, name, entry, worker, position: formatPosition(checkpoint.position) }),
-      );
+      report.tables.push(await statusOf({ pipeline, engine, name, entry, worker, checkpoint }));
     }
   });
   return report;
@@ -77,32 +78,51 @@ async function statusOf(options: {
   name: TableName;
   entry: TableCheckpoint;
   worker: WorkerFound;
-  position: string;
+  checkpoint: Checkpoint;
 }): Promise<TableStatus> {
-  const { pipeline, engine, name, entry, worker } = options;
+  const { pipeline, engine, name, entry, worker, checkpoint } = options;
   const merge = pipeline.mergeOf(name);
-  const lake = await tableState({ ...merge, engine });
-  const pending = await pendingState({ ...merge, engine });
-  const isMerged = lake !== undefined && lake.watermark >= changeNumber(entry.run, entry.number);
+  // What cannot be read of one table is that table's error; the picture of the others stays.
+  let unreadable: WorkerProblem | undefined;
+  const orProblem = (problem: unknown) => {
+    if (!(problem instanceof CdcError) || problem instanceof CancelledError) throw problem;
+    unreadable ??= problemOf(problem);
+    return undefined;
+  };
+  const lake = await tableState({ ...merge, engine }).catch(orProblem);
+  const pending = await pendingState({ ...merge, engine }).catch(orProblem);
   const told = worker.alive ? worker.state?.tables[formatTableName(name)] : undefined;
-  const error = entry.stopped ?? told?.error ?? null;
-  const follows = worker.alive && worker.state?.state === 'following';
+  const stopped = entry.stopped ?? checkpoint.broken;
+  const error = stopped ?? told?.stopped ?? told?.error ?? unreadable ?? null;
+  const isMerged = lake !== undefined && lake.watermark >= changeNumber(entry.run, entry.number);
+  const hasItsLoad = entry.loaded && lake !== undefined && runOf(lake.watermark) >= entry.run;
+  const state = !worker.alive ? 'idle' : hasItsLoad ? 'following' : 'loading';
   return {
     ...name,
-    state: error !== null ? 'stopped' : !entry.loaded ? 'loading' : worker.alive ? 'following' : 'idle',
-    position: isMerged ? options.position : null,
-    lag_seconds:
-      isMerged && follows
-        ? 0
-        : pending.oldest === undefined
-          ? null
-          : Math.max(0, Math.round((Date.now() - pending.oldest.getTime()) / 100) / 10),
-    pending_files: pending.pendingFiles,
+    state: error !== null ? 'stopped' : state,
+    position: isMerged && hasItsLoad ? formatPosition(reached(entry, checkpoint)) : null,
+    lag_seconds: stopped === undefined ? lagOf(worker, isMerged, pending?.oldest) : null,
+    pending_files: pending?.pendingFiles ?? 0,
     rows: lake?.rows ?? null,
     version: lake?.version ?? null,
     quarantined: lake?.quarantined ?? 0,
+    waiting: told?.waiting ?? null,
     error,
   };
+}
+
+/** Up to where the table's changes are captured: a stopped table stays, one that was loaded later is ahead of the others. */
+function reached({ stopped, stoppedAt, loadedAt }: TableCheckpoint, { position }: Checkpoint): BinlogPosition {
+  if (stopped !== undefined) return stoppedAt ?? loadedAt;
+  return comparePositions(loadedAt, position) > 0 ? loadedAt : position;
+}
+
+function lagOf({ alive, state }: WorkerFound, isMerged: boolean, oldest: Date | undefined): number | null {
+  const since: number[] = [];
+  if (oldest !== undefined) since.push(oldest.getTime());
+  if (alive && state?.behindSince !== undefined) since.push(Date.parse(state.behindSince));
+  if (since.length > 0) return Math.max(0, Math.round((Date.now() - Math.min(...since)) / 100) / 10);
+  return isMerged && alive && state?.state === 'following' ? 0 : null;
 }
 
 /** Something needs a person: a table stopped, or a pipeline that was replicating has no worker. */

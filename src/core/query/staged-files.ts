@@ -2,7 +2,7 @@
 
 import type { TableName } from '../change.ts';
 import { tableFolder } from '../change-file/layout.ts';
-import type { StoredLoadRecord } from '../change-file/load-record.ts';
+import { readLoadRecords, type StoredLoadRecord } from '../change-file/load-record.ts';
 import { parseStagedName } from '../change-file/name.ts';
 import { type ChangeNumber, formatChangeNumber } from '../change-number.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -38,6 +38,8 @@ export interface ListFilesOptions {
   lake: Store;
   appId: string;
   engine: Engine;
+  /** A file of the table cannot be read: the table's files are listed by their names alone. */
+  onUnreadable(error: CdcError): void;
   signal?: AbortSignal | undefined;
 }
 
@@ -45,7 +47,14 @@ export interface ListFilesOptions {
 export async function listStagedFiles(table: TableName, options: ListFilesOptions): Promise<StagedFileSummary[]> {
   const { staging } = options;
   const objects = new Map((await staging.list(tableFolder(table))).map((object) => [object.key, object]));
-  const [staged, state] = await Promise.all([readStaged(staging, table), tableState({ ...options, table })]);
+  const [staged, state] = await Promise.all([
+    readStaged(staging, table).catch(async (error: unknown): Promise<Staged> => {
+      if (!(error instanceof CdcError) || !error.code.startsWith('file.')) throw error;
+      options.onUnreadable(error);
+      return { files: [], records: await readLoadRecords(staging, table), definitions: [], others: [] };
+    }),
+    tableState({ ...options, table }),
+  ]);
   const versions = state === undefined ? new Map<string, number>() : await mergedVersions(options.lake, table, state);
   const ranges = new Map(staged.files.map((file) => [file.key, file]));
   const summaries: StagedFileSummary[] = [];
