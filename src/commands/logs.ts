@@ -52,6 +52,8 @@ async function follow(path: string, from: number, context: Context): Promise<voi
   let offset = from;
   let rest = '';
   while (!context.signal.aborted) {
+    // The worker empties a log that has grown too large.
+    if (((await stat(path).catch(() => undefined))?.size ?? offset) < offset) offset = 0;
     const more = await readFrom(path, offset);
     if (more !== undefined && more !== '') {
       offset += Buffer.byteLength(more);

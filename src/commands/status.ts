@@ -3,7 +3,7 @@
 import { defineCommand } from '../cli/command.ts';
 import { textTable } from '../cli/table.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
-import { isUnwell, pipelineStatus, type StatusReport } from '../core/pipeline/status.ts';
+import { isUnwell, pipelineStatus, type StatusReport, type TableStatus } from '../core/pipeline/status.ts';
 
 export interface StatusOptions {
   exitCode: boolean;
@@ -62,12 +62,27 @@ export const command = defineCommand({
             ...(row.error.hint === undefined ? [] : [`  → ${row.error.hint}`]),
           ],
     );
+    const waiting = tables.flatMap((row) => (row.waiting === null ? [] : [renderWaiting(row, row.waiting)]));
     const quarantined = tables
       .filter((row) => row.quarantined > 0)
       .map((row) => `${row.schema}.${row.table}: ${row.quarantined} rows in quarantine`);
-    return [...lines, '', table, ...errors, ...quarantined].join('\n');
+    return [...lines, '', table, ...waiting, ...errors, ...quarantined].join('\n');
   },
 });
+
+function renderWaiting(table: TableStatus, { reason, until }: NonNullable<TableStatus['waiting']>): string {
+  const name = `${table.schema}.${table.table}`;
+  switch (reason) {
+    case 'write-budget':
+      return `${name}: the next merge waits until ${until}, so that rewriting stays under \`merge.write_budget\``;
+    case 'lease':
+      return `${name}: merges wait for another process that writes to its lake table`;
+    case 'loading':
+      return `${name}: changes wait for the table's load`;
+    case 'gap':
+      return `${name}: changes wait for a file that is missing`;
+  }
+}
 
 interface StatusAnswer {
   report: StatusReport;

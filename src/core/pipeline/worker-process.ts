@@ -17,9 +17,12 @@ export interface WorkerFound {
   state: WorkerState | undefined;
 }
 
+/** One that has said its last word has released its lease, though its process may be there for a moment. */
+const ENDED: readonly WorkerState['state'][] = ['finished', 'stopped', 'failed'];
+
 export async function findWorker(stateFolder: string): Promise<WorkerFound> {
   const state = await readWorkerState(stateFolder);
-  return { state, alive: state !== undefined && !(await isGone(state.process)) };
+  return { state, alive: state !== undefined && !ENDED.includes(state.state) && !(await isGone(state.process)) };
 }
 
 /** A worker that has the lease has said so in its file this much later. */
