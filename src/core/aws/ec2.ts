@@ -1,0 +1,179 @@
+/** EC2: the default VPC, security groups and their rules, and the interfaces that keep a group from being deleted. */
+
+import {
+  AuthorizeSecurityGroupIngressCommand,
+  CreateSecurityGroupCommand,
+  DeleteNetworkInterfaceCommand,
+  DeleteSecurityGroupCommand,
+  DescribeNetworkInterfacesCommand,
+  DescribeSecurityGroupRulesCommand,
+  DescribeSecurityGroupsCommand,
+  DescribeSubnetsCommand,
+  DescribeVpcsCommand,
+  EC2Client,
+  RevokeSecurityGroupIngressCommand,
+} from '@aws-sdk/client-ec2';
+import { isAwsError } from './aws-error.ts';
+import { type AwsSession, ask, clientOf, ifFound, replied } from './session.ts';
+import { type Tags, tagList, tagsOf } from './tags.ts';
+
+const clientFor = clientOf((options) => new EC2Client(options));
+
+export async function findDefaultVpc(session: AwsSession): Promise<string | undefined> {
+  const reply = await ask(session, 'ec2:DescribeVpcs', 'looking for the default VPC', (options) =>
+    clientFor(session).send(new DescribeVpcsCommand({ Filters: [{ Name: 'is-default', Values: ['true'] }] }), options),
+  );
+  return reply.Vpcs?.[0]?.VpcId;
+}
+
+export interface Subnet {
+  id: string;
+  zone: string;
+}
+
+export async function subnetsOf(session: AwsSession, vpcId: string): Promise<Subnet[]> {
+  const reply = await ask(session, 'ec2:DescribeSubnets', `listing the subnets of ${vpcId}`, (options) =>
+    clientFor(session).send(new DescribeSubnetsCommand({ Filters: [{ Name: 'vpc-id', Values: [vpcId] }] }), options),
+  );
+  return (reply.Subnets ?? []).map((subnet) => ({
+    id: replied(subnet.SubnetId, 'SubnetId'),
+    zone: subnet.AvailabilityZone ?? '',
+  }));
+}
+
+export interface SecurityGroup {
+  id: string;
+  tags: Tags;
+}
+
+/** A group's name is unique in its VPC. */
+export async function findSecurityGroup(
+  session: AwsSession,
+  { name, vpcId }: { name: string; vpcId: string },
+): Promise<SecurityGroup | undefined> {
+  const reply = await ask(session, 'ec2:DescribeSecurityGroups', `looking for the security group ${name}`, (options) =>
+    clientFor(session).send(
+      new DescribeSecurityGroupsCommand({
+        Filters: [
+          { Name: 'group-name', Values: [name] },
+          { Name: 'vpc-id', Values: [vpcId] },
+        ],
+      }),
+      options,
+    ),
+  );
+  const group = reply.SecurityGroups?.[0];
+  return group && { id: replied(group.GroupId, 'GroupId'), tags: tagsOf(group.Tags) };
+}
+
+export async function createSecurityGroup(
+  session: AwsSession,
+  group: { name: string; description: string; vpcId: string; tags: Tags },
+): Promise<string> {
+  const reply = await ask(session, 'ec2:CreateSecurityGroup', `making the security group ${group.name}`, (options) =>
+    clientFor(session).send(
+      new CreateSecurityGroupCommand({
+        GroupName: group.name,
+        Description: group.description,
+        VpcId: group.vpcId,
+        TagSpecifications: [{ ResourceType: 'security-group', Tags: tagList(group.tags) }],
+      }),
+      options,
+    ),
+  );
+  return replied(reply.GroupId, 'GroupId');
+}
+
+/** Who may connect to the database's port: an address range or another group. */
+export interface IngressRule {
+  from: string;
+  description: string;
+}
+
+export interface FoundRule extends IngressRule {
+  id: string;
+  port: number | undefined;
+}
+
+export async function ingressRules(session: AwsSession, groupId: string): Promise<FoundRule[]> {
+  const reply = await ask(session, 'ec2:DescribeSecurityGroupRules', `reading the rules of ${groupId}`, (options) =>
+    clientFor(session).send(
+      new DescribeSecurityGroupRulesCommand({ Filters: [{ Name: 'group-id', Values: [groupId] }] }),
+      options,
+    ),
+  );
+  return (reply.SecurityGroupRules ?? [])
+    .filter((rule) => rule.IsEgress !== true)
+    .map((rule) => ({
+      id: replied(rule.SecurityGroupRuleId, 'SecurityGroupRuleId'),
+      port: rule.FromPort === rule.ToPort ? rule.FromPort : undefined,
+      from: rule.CidrIpv4 ?? rule.CidrIpv6 ?? rule.ReferencedGroupInfo?.GroupId ?? rule.PrefixListId ?? '',
+      description: rule.Description ?? '',
+    }));
+}
+
+/** Repeatable: a rule that is there is left as it is. */
+export async function allowIngress(
+  session: AwsSession,
+  { groupId, port, rule }: { groupId: string; port: number; rule: IngressRule },
+): Promise<void> {
+  const { from, description } = rule;
+  const source = from.startsWith('sg-')
+    ? { UserIdGroupPairs: [{ GroupId: from, Description: description }] }
+    : { IpRanges: [{ CidrIp: from, Description: description }] };
+  try {
+    await ask(session, 'ec2:AuthorizeSecurityGroupIngress', `letting ${from} connect to ${groupId}`, (options) =>
+      clientFor(session).send(
+        new AuthorizeSecurityGroupIngressCommand({
+          GroupId: groupId,
+          IpPermissions: [{ IpProtocol: 'tcp', FromPort: port, ToPort: port, ...source }],
+        }),
+        options,
+      ),
+    );
+  } catch (error) {
+    if (!isAwsError(error, 'exists')) throw error;
+  }
+}
+
+export async function revokeIngress(session: AwsSession, groupId: string, ruleIds: string[]): Promise<void> {
+  if (ruleIds.length === 0) return;
+  await ifFound(
+    ask(session, 'ec2:RevokeSecurityGroupIngress', `removing rules of ${groupId}`, (options) =>
+      clientFor(session).send(
+        new RevokeSecurityGroupIngressCommand({ GroupId: groupId, SecurityGroupRuleIds: ruleIds }),
+        options,
+      ),
+    ),
+  );
+}
+
+export async function deleteSecurityGroup(session: AwsSession, id: string): Promise<void> {
+  await ifFound(
+    ask(session, 'ec2:DeleteSecurityGroup', `deleting the security group ${id}`, (options) =>
+      clientFor(session).send(new DeleteSecurityGroupCommand({ GroupId: id }), options),
+    ),
+  );
+}
+
+/** Interfaces in a group; DMS can leave one behind, in the state `available`. */
+export async function interfacesOf(session: AwsSession, groupId: string): Promise<{ id: string; status: string }[]> {
+  const reply = await ask(session, 'ec2:DescribeNetworkInterfaces', `listing the interfaces in ${groupId}`, (options) =>
+    clientFor(session).send(
+      new DescribeNetworkInterfacesCommand({ Filters: [{ Name: 'group-id', Values: [groupId] }] }),
+      options,
+    ),
+  );
+  return (reply.NetworkInterfaces ?? []).map((found) => ({
+    id: replied(found.NetworkInterfaceId, 'NetworkInterfaceId'),
+    status: found.Status ?? '',
+  }));
+}
+
+export async function deleteInterface(session: AwsSession, id: string): Promise<void> {
+  await ifFound(
+    ask(session, 'ec2:DeleteNetworkInterface', `deleting the interface ${id}`, (options) =>
+      clientFor(session).send(new DeleteNetworkInterfaceCommand({ NetworkInterfaceId: id }), options),
+    ),
+  );
+}

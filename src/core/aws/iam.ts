@@ -1,0 +1,134 @@
+/** IAM: roles with their trust, one inline policy, and policies of AWS attached. */
+
+import {
+  AttachRolePolicyCommand,
+  CreateRoleCommand,
+  DeleteRoleCommand,
+  DeleteRolePolicyCommand,
+  DetachRolePolicyCommand,
+  GetRoleCommand,
+  GetRolePolicyCommand,
+  IAMClient,
+  ListAttachedRolePoliciesCommand,
+  ListRolePoliciesCommand,
+  PutRolePolicyCommand,
+  UpdateAssumeRolePolicyCommand,
+} from '@aws-sdk/client-iam';
+import { type AwsSession, ask, clientOf, ifFound, replied } from './session.ts';
+import { type Tags, tagList, tagsOf } from './tags.ts';
+
+const clientFor = clientOf((options) => new IAMClient(options));
+
+export interface Role {
+  arn: string;
+  tags: Tags;
+  /** The trust policy. */
+  trust: unknown;
+}
+
+export async function findRole(session: AwsSession, name: string): Promise<Role | undefined> {
+  const reply = await ifFound(
+    ask(session, 'iam:GetRole', `looking for the role ${name}`, (options) =>
+      clientFor(session).send(new GetRoleCommand({ RoleName: name }), options),
+    ),
+  );
+  if (reply?.Role === undefined) return undefined;
+  return {
+    arn: replied(reply.Role.Arn, 'Arn'),
+    tags: tagsOf(reply.Role.Tags),
+    trust: parsePolicy(reply.Role.AssumeRolePolicyDocument),
+  };
+}
+
+export async function createRole(
+  session: AwsSession,
+  role: { name: string; description: string; trust: object; tags: Tags },
+): Promise<string> {
+  const reply = await ask(session, 'iam:CreateRole', `making the role ${role.name}`, (options) =>
+    clientFor(session).send(
+      new CreateRoleCommand({
+        RoleName: role.name,
+        Description: role.description,
+        AssumeRolePolicyDocument: JSON.stringify(role.trust),
+        Tags: tagList(role.tags),
+      }),
+      options,
+    ),
+  );
+  return replied(reply.Role?.Arn, 'Arn');
+}
+
+export async function setTrust(session: AwsSession, name: string, trust: object): Promise<void> {
+  await ask(session, 'iam:UpdateAssumeRolePolicy', `setting whom the role ${name} trusts`, (options) =>
+    clientFor(session).send(
+      new UpdateAssumeRolePolicyCommand({ RoleName: name, PolicyDocument: JSON.stringify(trust) }),
+      options,
+    ),
+  );
+}
+
+export async function inlinePolicy(session: AwsSession, role: string, policy: string): Promise<unknown> {
+  const reply = await ifFound(
+    ask(session, 'iam:GetRolePolicy', `reading the policy of the role ${role}`, (options) =>
+      clientFor(session).send(new GetRolePolicyCommand({ RoleName: role, PolicyName: policy }), options),
+    ),
+  );
+  return parsePolicy(reply?.PolicyDocument);
+}
+
+export async function setInlinePolicy(
+  session: AwsSession,
+  { role, policy, document }: { role: string; policy: string; document: object },
+): Promise<void> {
+  await ask(session, 'iam:PutRolePolicy', `writing the policy of the role ${role}`, (options) =>
+    clientFor(session).send(
+      new PutRolePolicyCommand({ RoleName: role, PolicyName: policy, PolicyDocument: JSON.stringify(document) }),
+      options,
+    ),
+  );
+}
+
+export async function attachedPolicies(session: AwsSession, role: string): Promise<string[]> {
+  const reply = await ask(session, 'iam:ListAttachedRolePolicies', `listing policies of the role ${role}`, (options) =>
+    clientFor(session).send(new ListAttachedRolePoliciesCommand({ RoleName: role }), options),
+  );
+  return (reply.AttachedPolicies ?? []).flatMap((policy) => policy.PolicyArn ?? []);
+}
+
+export async function attachPolicy(session: AwsSession, role: string, policyArn: string): Promise<void> {
+  await ask(session, 'iam:AttachRolePolicy', `attaching ${policyArn} to the role ${role}`, (options) =>
+    clientFor(session).send(new AttachRolePolicyCommand({ RoleName: role, PolicyArn: policyArn }), options),
+  );
+}
+
+/** A role can be deleted only when nothing hangs on it. */
+export async function deleteRole(session: AwsSession, name: string): Promise<void> {
+  const client = clientFor(session);
+  const doing = `deleting the role ${name}`;
+  const inline = await ifFound(
+    ask(session, 'iam:ListRolePolicies', doing, (options) =>
+      client.send(new ListRolePoliciesCommand({ RoleName: name }), options),
+    ),
+  );
+  if (inline === undefined) return;
+  for (const policy of inline.PolicyNames ?? [])
+    await ifFound(
+      ask(session, 'iam:DeleteRolePolicy', doing, (options) =>
+        client.send(new DeleteRolePolicyCommand({ RoleName: name, PolicyName: policy }), options),
+      ),
+    );
+  for (const policy of (await ifFound(attachedPolicies(session, name))) ?? [])
+    await ifFound(
+      ask(session, 'iam:DetachRolePolicy', doing, (options) =>
+        client.send(new DetachRolePolicyCommand({ RoleName: name, PolicyArn: policy }), options),
+      ),
+    );
+  await ifFound(
+    ask(session, 'iam:DeleteRole', doing, (options) => client.send(new DeleteRoleCommand({ RoleName: name }), options)),
+  );
+}
+
+/** IAM gives documents URL-encoded. */
+function parsePolicy(document: string | undefined): unknown {
+  return document === undefined ? undefined : JSON.parse(decodeURIComponent(document));
+}

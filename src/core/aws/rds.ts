@@ -1,0 +1,294 @@
+/** RDS: the parameter group and the database instance. */
+
+import {
+  CreateDBInstanceCommand,
+  CreateDBParameterGroupCommand,
+  type DBInstance,
+  DeleteDBInstanceCommand,
+  DeleteDBParameterGroupCommand,
+  DescribeDBEngineVersionsCommand,
+  DescribeDBInstancesCommand,
+  DescribeDBParameterGroupsCommand,
+  DescribeDBParametersCommand,
+  DescribeDBSnapshotsCommand,
+  ListTagsForResourceCommand,
+  ModifyDBInstanceCommand,
+  ModifyDBParameterGroupCommand,
+  type Parameter,
+  RDSClient,
+} from '@aws-sdk/client-rds';
+import { type AwsSession, ask, clientOf, ifFound, replied } from './session.ts';
+import { type Tags, tagList, tagsOf } from './tags.ts';
+
+const clientFor = clientOf((options) => new RDSClient(options));
+
+export interface EngineVersion {
+  /** `8.4.5` */
+  version: string;
+  /** `mysql8.4`, which a parameter group must be of. */
+  family: string;
+}
+
+/** The versions of MySQL that begin with `version`, as RDS lists them: oldest first. */
+export async function engineVersions(session: AwsSession, version: string): Promise<EngineVersion[]> {
+  const reply = await ask(session, 'rds:DescribeDBEngineVersions', 'asking which versions RDS offers', (options) =>
+    clientFor(session).send(new DescribeDBEngineVersionsCommand({ Engine: 'mysql', EngineVersion: version }), options),
+  );
+  return (reply.DBEngineVersions ?? []).map((found) => ({
+    version: replied(found.EngineVersion, 'EngineVersion'),
+    family: replied(found.DBParameterGroupFamily, 'DBParameterGroupFamily'),
+  }));
+}
+
+export interface ParameterGroup {
+  arn: string;
+  family: string;
+  tags: Tags;
+}
+
+export async function findParameterGroup(session: AwsSession, name: string): Promise<ParameterGroup | undefined> {
+  const reply = await ifFound(
+    ask(session, 'rds:DescribeDBParameterGroups', `looking for the parameter group ${name}`, (options) =>
+      clientFor(session).send(new DescribeDBParameterGroupsCommand({ DBParameterGroupName: name }), options),
+    ),
+  );
+  const group = reply?.DBParameterGroups?.[0];
+  if (group === undefined) return undefined;
+  const arn = replied(group.DBParameterGroupArn, 'DBParameterGroupArn');
+  return { arn, family: group.DBParameterGroupFamily ?? '', tags: await tagsOfResource(session, arn) };
+}
+
+export async function createParameterGroup(
+  session: AwsSession,
+  group: { name: string; family: string; description: string; tags: Tags },
+): Promise<void> {
+  await ask(session, 'rds:CreateDBParameterGroup', `making the parameter group ${group.name}`, (options) =>
+    clientFor(session).send(
+      new CreateDBParameterGroupCommand({
+        DBParameterGroupName: group.name,
+        DBParameterGroupFamily: group.family,
+        Description: group.description,
+        Tags: tagList(group.tags),
+      }),
+      options,
+    ),
+  );
+}
+
+/** Those that someone has set. */
+export async function setParameters(session: AwsSession, group: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  let marker: string | undefined;
+  do {
+    const reply = await ask(session, 'rds:DescribeDBParameters', `reading the parameter group ${group}`, (options) =>
+      clientFor(session).send(
+        new DescribeDBParametersCommand({
+          DBParameterGroupName: group,
+          Source: 'user',
+          ...(marker === undefined ? {} : { Marker: marker }),
+        }),
+        options,
+      ),
+    );
+    for (const { ParameterName, ParameterValue } of reply.Parameters ?? [])
+      if (ParameterName !== undefined && ParameterValue !== undefined) found.set(ParameterName, ParameterValue);
+    marker = reply.Marker;
+  } while (marker !== undefined);
+  return found;
+}
+
+/** Dynamic parameters, in force at once; at most 20. */
+export async function changeParameters(
+  session: AwsSession,
+  group: string,
+  values: Readonly<Record<string, string>>,
+): Promise<void> {
+  const parameters: Parameter[] = Object.entries(values).map(([ParameterName, ParameterValue]) => ({
+    ParameterName,
+    ParameterValue,
+    ApplyMethod: 'immediate',
+  }));
+  await ask(session, 'rds:ModifyDBParameterGroup', `setting parameters of ${group}`, (options) =>
+    clientFor(session).send(
+      new ModifyDBParameterGroupCommand({ DBParameterGroupName: group, Parameters: parameters }),
+      options,
+    ),
+  );
+}
+
+export async function deleteParameterGroup(session: AwsSession, name: string): Promise<void> {
+  await ifFound(
+    ask(session, 'rds:DeleteDBParameterGroup', `deleting the parameter group ${name}`, (options) =>
+      clientFor(session).send(new DeleteDBParameterGroupCommand({ DBParameterGroupName: name }), options),
+    ),
+  );
+}
+
+export interface DatabaseInstance {
+  arn: string;
+  tags: Tags;
+  status: string;
+  engine: string;
+  version: string;
+  instanceClass: string;
+  storageGb: number;
+  backupRetentionDays: number;
+  isPublic: boolean;
+  isEncrypted: boolean;
+  parameterGroups: { name: string; status: string }[];
+  securityGroups: string[];
+  /** Absent while it is being made. */
+  host: string | undefined;
+  port: number;
+  user: string;
+  /** The secret in which RDS keeps the master user's password. */
+  secretArn: string | undefined;
+}
+
+export async function findInstance(session: AwsSession, id: string): Promise<DatabaseInstance | undefined> {
+  const reply = await ifFound(
+    ask(session, 'rds:DescribeDBInstances', `looking for the database ${id}`, (options) =>
+      clientFor(session).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }), options),
+    ),
+  );
+  const found = reply?.DBInstances?.[0];
+  return found && instanceOf(session, found);
+}
+
+async function instanceOf(session: AwsSession, found: DBInstance): Promise<DatabaseInstance> {
+  const arn = replied(found.DBInstanceArn, 'DBInstanceArn');
+  return {
+    arn,
+    tags: found.TagList === undefined ? await tagsOfResource(session, arn) : tagsOf(found.TagList),
+    status: found.DBInstanceStatus ?? 'unknown',
+    engine: found.Engine ?? '',
+    version: found.EngineVersion ?? '',
+    instanceClass: found.DBInstanceClass ?? '',
+    storageGb: found.AllocatedStorage ?? 0,
+    backupRetentionDays: found.BackupRetentionPeriod ?? 0,
+    isPublic: found.PubliclyAccessible ?? false,
+    isEncrypted: found.StorageEncrypted ?? false,
+    parameterGroups: (found.DBParameterGroups ?? []).map((group) => ({
+      name: group.DBParameterGroupName ?? '',
+      status: group.ParameterApplyStatus ?? '',
+    })),
+    securityGroups: (found.VpcSecurityGroups ?? []).flatMap((group) => group.VpcSecurityGroupId ?? []),
+    host: found.Endpoint?.Address,
+    port: found.Endpoint?.Port ?? found.DbInstancePort ?? 3306,
+    user: found.MasterUsername ?? '',
+    secretArn: found.MasterUserSecret?.SecretArn,
+  };
+}
+
+export async function createInstance(
+  session: AwsSession,
+  database: {
+    id: string;
+    instanceClass: string;
+    storageGb: number;
+    version: string;
+    user: string;
+    parameterGroup: string;
+    securityGroups: string[];
+    tags: Tags;
+  },
+): Promise<void> {
+  await ask(session, 'rds:CreateDBInstance', `making the database ${database.id}`, (options) =>
+    clientFor(session).send(
+      new CreateDBInstanceCommand({
+        DBInstanceIdentifier: database.id,
+        Engine: 'mysql',
+        EngineVersion: database.version,
+        // Refuses to be made instead of costing ten times as much once the version has left standard support.
+        EngineLifecycleSupport: 'open-source-rds-extended-support-disabled',
+        DBInstanceClass: database.instanceClass,
+        AllocatedStorage: database.storageGb,
+        StorageType: 'gp3',
+        StorageEncrypted: true,
+        MasterUsername: database.user,
+        ManageMasterUserPassword: true,
+        // RDS writes a binlog only while backups are on; accounts on the free plan may keep one day.
+        BackupRetentionPeriod: 1,
+        DBParameterGroupName: database.parameterGroup,
+        VpcSecurityGroupIds: database.securityGroups,
+        PubliclyAccessible: true,
+        MultiAZ: false,
+        AutoMinorVersionUpgrade: true,
+        CopyTagsToSnapshot: true,
+        DeletionProtection: false,
+        Port: 3306,
+        Tags: tagList(database.tags),
+      }),
+      options,
+    ),
+  );
+}
+
+export async function modifyInstance(
+  session: AwsSession,
+  id: string,
+  change: {
+    instanceClass?: string;
+    storageGb?: number;
+    backupRetentionDays?: number;
+    parameterGroup?: string;
+    securityGroups?: string[];
+  },
+): Promise<void> {
+  await ask(session, 'rds:ModifyDBInstance', `changing the database ${id}`, (options) =>
+    clientFor(session).send(
+      new ModifyDBInstanceCommand({
+        DBInstanceIdentifier: id,
+        ApplyImmediately: true,
+        ...(change.instanceClass === undefined ? {} : { DBInstanceClass: change.instanceClass }),
+        ...(change.storageGb === undefined ? {} : { AllocatedStorage: change.storageGb }),
+        ...(change.backupRetentionDays === undefined ? {} : { BackupRetentionPeriod: change.backupRetentionDays }),
+        ...(change.parameterGroup === undefined ? {} : { DBParameterGroupName: change.parameterGroup }),
+        ...(change.securityGroups === undefined ? {} : { VpcSecurityGroupIds: change.securityGroups }),
+      }),
+      options,
+    ),
+  );
+}
+
+/** Without a final snapshot: what is in it goes. */
+export async function deleteInstance(session: AwsSession, id: string): Promise<void> {
+  await ifFound(
+    ask(session, 'rds:DeleteDBInstance', `deleting the database ${id}`, (options) =>
+      clientFor(session).send(
+        new DeleteDBInstanceCommand({
+          DBInstanceIdentifier: id,
+          SkipFinalSnapshot: true,
+          DeleteAutomatedBackups: true,
+        }),
+        options,
+      ),
+    ),
+  );
+}
+
+/** Snapshots that somebody took; they stay and cost when the instance has gone. */
+export async function manualSnapshots(
+  session: AwsSession,
+  databaseId: string,
+): Promise<{ id: string; storageGb: number }[]> {
+  const reply = await ifFound(
+    ask(session, 'rds:DescribeDBSnapshots', `looking for snapshots of ${databaseId}`, (options) =>
+      clientFor(session).send(
+        new DescribeDBSnapshotsCommand({ DBInstanceIdentifier: databaseId, SnapshotType: 'manual' }),
+        options,
+      ),
+    ),
+  );
+  return (reply?.DBSnapshots ?? []).map((snapshot) => ({
+    id: snapshot.DBSnapshotIdentifier ?? '',
+    storageGb: snapshot.AllocatedStorage ?? 0,
+  }));
+}
+
+async function tagsOfResource(session: AwsSession, arn: string): Promise<Tags> {
+  const reply = await ask(session, 'rds:ListTagsForResource', `reading the tags of ${arn}`, (options) =>
+    clientFor(session).send(new ListTagsForResourceCommand({ ResourceName: arn }), options),
+  );
+  return tagsOf(reply.TagList);
+}
