@@ -155,15 +155,19 @@ function nothingToFollow(source: SourceView, checkpoint: Checkpoint | undefined)
     return new CdcError(
       'tables.none',
       source.refused.length > 0
-        ? 'no table can be followed: each has a finding against it'
-        : 'no table of the source fits `tables:` in cdc.yaml',
-      { hint: source.refused.length > 0 ? 'cdc check' : 'load one with `cdc load FILE`, or change `tables:`' },
+        ? 'following the source: each of its tables has a finding against it'
+        : 'following the source: it has no table that `tables:` in cdc.yaml asks for',
+      { hint: source.refused.length > 0 ? 'cdc check' : 'cdc load FILE.sql   # or change `tables:` in cdc.yaml' },
     );
   if (checkpoint?.broken !== undefined)
-    return new CdcError('position.broken', `the position is lost: ${checkpoint.broken.message}`, {
+    return new CdcError('position.broken', `following the source: the position is lost: ${checkpoint.broken.message}`, {
       hint: 'cdc replicate   # loads the tables again',
     });
-  return new CdcError('load.missing', 'nothing is loaded yet, so there is no position to go on from', {
-    hint: 'cdc replicate, or `cdc replicate --ongoing --from now` to begin without the rows that are there',
-  });
+  return new CdcError(
+    'load.missing',
+    'following the source: nothing is loaded yet, so there is no position to go on from',
+    {
+      hint: 'cdc replicate\ncdc replicate --ongoing --from now   # begins without the rows that are there',
+    },
+  );
 }

@@ -6,8 +6,8 @@ import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CdcError, messageOf, nativeCodeOf } from '../errors.ts';
 import type { Finding } from '../source/finding.ts';
-import { writeError } from '../store/local-error.ts';
 import type { LocalStore } from '../store/local.ts';
+import { writeError } from '../store/local-error.ts';
 import type { Pipeline } from './pipeline.ts';
 
 export async function checkStores(pipeline: Pipeline): Promise<Finding[]> {

@@ -43,10 +43,19 @@ export async function replicateHere(options: {
     ongoing: request.ongoing,
     doing: 'starting',
     loaded: [],
+    warnings: [],
     loadsMerged: false,
     tables: {},
   });
-  const progress = stamped(options.progress);
+  const stampedProgress = stamped(options.progress);
+  const progress: Progress = {
+    ...stampedProgress,
+    warn(text) {
+      stampedProgress.warn(text);
+      if (state.state.state === 'starting' || state.state.state === 'loading')
+        state.update({ warnings: [...state.state.warnings, text] });
+    },
+  };
   progress.detail(`worker started (pid ${state.state.process.pid})`);
   try {
     await runWorker({ pipeline, request, state, progress, signal });
@@ -97,6 +106,7 @@ export async function replicateInBackground(options: {
   const pid = await spawnWorker({ command, stateFolder, folder, env });
   if (!wait) return { state: 'started', pid, position: null, tables: [], loaded: [] };
   const state = await waitForWorker({ pid, stateFolder, progress, signal });
+  for (const warning of state.warnings) progress.warn(warning);
   if (state.process.pid !== pid) {
     refuseOtherRequest(state, request);
     return reportOf('already', state, await readCheckpoint(pipeline.staging));

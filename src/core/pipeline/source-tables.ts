@@ -41,7 +41,7 @@ export function refuseUnfitSource(findings: readonly Finding[]): void {
   throw new CdcError(
     'source.unfit',
     [
-      'following the source: it is not set up for it:',
+      'following the source: it cannot be followed as it is set up:',
       ...errors.map(({ message, fix }) => `  ${message}\n    fix: ${fix}`),
     ].join('\n'),
     { hint: 'cdc check   # when that is done' },

@@ -114,8 +114,7 @@ export async function waitForWorker(options: {
     }
     if (!isProcess(pid)) {
       const last = await findWorker(stateFolder);
-      if (last.state?.process.pid === pid && last.state.state !== 'starting' && last.state.state !== 'loading')
-        continue;
+      if (last.state?.process.pid === pid && ENDED.includes(last.state.state)) continue;
       // Another one, started at the same time, was faster.
       if (last.alive && last.state !== undefined && last.state.process.pid !== pid) return last.state;
       throw new CdcError(

@@ -32,6 +32,8 @@ const workerFile = z.object({
   position: z.string().optional(),
   /** `schema.table` of what this worker loaded. */
   loaded: z.array(z.string()).default([]),
+  /** What it warned of before it followed, such as a table that is left out: for whoever waits for it. */
+  warnings: z.array(z.string()).default([]),
   /** Loads that this worker took are merged: what `replicate` waits for. */
   loadsMerged: z.boolean(),
   error: problem.optional(),
