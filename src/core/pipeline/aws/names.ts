@@ -1,0 +1,66 @@
+/** How everything of a pipeline on AWS is called. Pure, so that every command finds what `init` made, without a record. */
+
+import type { AwsConfig, Config } from '../../config.ts';
+import { CdcError } from '../../errors.ts';
+
+export interface AwsNames {
+  parameterGroup: string;
+  database: string;
+  databaseSecurityGroup: string;
+  dmsSecurityGroup: string;
+  secret: string;
+  stagingBucket: string;
+  lakeBucket: string;
+  role: Readonly<Record<'dmsS3' | 'dmsSecret' | 'lambda', string>>;
+  subnetGroup: string;
+  replicationInstance: string;
+  certificate: string;
+  sourceEndpoint: string;
+  targetEndpoint: string;
+  function: string;
+  job: string;
+  task: Readonly<Record<'full-load' | 'cdc' | 'full-load-and-cdc', string>>;
+  logGroup: Readonly<Record<'dms' | 'lambda', string>>;
+}
+
+export function awsNames(config: Config): AwsNames {
+  const { name } = config;
+  const { staging, lake } = awsOf(config);
+  return {
+    parameterGroup: `${name}-params`,
+    database: `${name}-db`,
+    databaseSecurityGroup: `${name}-db`,
+    dmsSecurityGroup: `${name}-dms`,
+    secret: `${name}/dms-source`,
+    stagingBucket: staging.bucket,
+    lakeBucket: lake.bucket,
+    role: { dmsS3: `${name}-dms-s3`, dmsSecret: `${name}-dms-secret`, lambda: `${name}-lambda` },
+    subnetGroup: `${name}-dms`,
+    replicationInstance: `${name}-dms`,
+    certificate: `${name}-ca`,
+    sourceEndpoint: `${name}-source`,
+    targetEndpoint: `${name}-target`,
+    function: `${name}-trigger`,
+    job: `${name}-merge`,
+    task: {
+      'full-load': `${name}-full-load`,
+      cdc: `${name}-cdc`,
+      'full-load-and-cdc': `${name}-full-load-and-cdc`,
+    },
+    logGroup: { dms: `dms-tasks-${name}-dms`, lambda: `/aws/lambda/${name}-trigger` },
+  };
+}
+
+export function awsOf(config: Config): AwsConfig {
+  if (config.aws === undefined)
+    throw new CdcError('target.not-built', `working on AWS: ${config.file} says target: ${config.target}`, {
+      hint: 'write `target: aws` in cdc.yaml',
+    });
+  return config.aws;
+}
+
+/** Roles of the whole account, which DMS knows by these names; shared with whoever else uses DMS, and never deleted. */
+export const ACCOUNT_ROLES = [
+  { name: 'dms-vpc-role', policy: 'service-role/AmazonDMSVPCManagementRole' },
+  { name: 'dms-cloudwatch-logs-role', policy: 'service-role/AmazonDMSCloudWatchLogsRole' },
+] as const;
