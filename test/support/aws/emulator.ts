@@ -1,5 +1,5 @@
 /**
- * An AWS account on this machine for tests: emulator.py (moto with repairs) in a process of its own on a free port of
+ * An AWS account on this machine for tests: emulator/ (moto with repairs) in a process of its own on a free port of
  * 127.0.0.1. Start it once for a test file, reset it between tests.
  */
 
@@ -20,7 +20,7 @@ export const EMULATOR_PYTHON: PythonEnvironment = {
   packages: [`moto[server]==${MOTO}`, 'pymysql==1.2.4', 'cryptography==50.0.2'],
   serves: 'the AWS target',
 };
-const SCRIPT = fileURLToPath(new URL('./emulator.py', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('./emulator/main.py', import.meta.url));
 export const REGION = 'eu-west-1';
 export const ACCOUNT = '123456789012';
 
@@ -35,14 +35,22 @@ export interface AwsEmulatorOptions {
   nodeModules?: string;
 }
 
-/** What the emulator is told from outside; what is left out stays as it is. */
+/** What the emulator is told from outside; what is left out stays as it is. Each counts until the next reset. */
 export interface AwsControl {
-  /** Every TestConnection from now on fails with this. */
+  /** Every TestConnection fails with this. */
   connection_fail?: string | null;
-  /** A running task fails with this. */
+  /** A running replication task fails with this. */
   task_fail?: string | null;
   /** The tables that wildcards of table mappings find at the source. */
   tables?: [schema: string, table: string][];
+  /** So often each role is refused by the services that are handed it: IAM has not told everybody yet. */
+  role_refusals?: number;
+  /** DMS leaves its network interface behind when an instance is deleted. */
+  leave_interface?: boolean;
+  /** So often the name of a deleted secret is refused. */
+  secret_refusals?: number;
+  /** An account on the free plan: micro classes, and backups of one day at most. */
+  free_plan?: boolean;
 }
 
 /** How the states of a model go on: after so many looks, or after so many seconds. */
@@ -57,20 +65,25 @@ export type TransitionModel =
   | 'dms::connection'
   | 'dms::resource'
   | 'rds::dbinstance'
+  | 'lambda::function'
   | 'glue::job_run';
 
 /** Names of what is alive, by kind (`rds`, `dms:task`, `iam:role`, `s3` …); a kind of which nothing lives is not there. */
 export type AwsAlive = Record<string, string[]>;
+
+/** Settings by kind and name, without ids and times: the same for two accounts that were set up alike. */
+export type AwsSettings = Record<string, Record<string, unknown>>;
 
 export interface AwsEmulator {
   readonly url: string;
   /** What the SDK, and the built command line, need to meet the emulator and nothing else. */
   readonly env: Record<string, string>;
   readonly pid: number;
-  /** An empty account again, nothing told, transitions as at the start. */
+  /** An empty account again, nothing told, transitions as at the start, the database server as it was found. */
   reset(): Promise<void>;
   control(settings: AwsControl): Promise<void>;
   alive(): Promise<AwsAlive>;
+  settings(): Promise<AwsSettings>;
   setTransition(model: TransitionModel, transition: Transition): Promise<void>;
   stop(): Promise<void>;
 }
@@ -97,7 +110,8 @@ process.once('exit', () => {
   for (const child of left) killGroup(child);
 });
 
-const controlReply = z.object({ alive: z.record(z.string(), z.array(z.string())) });
+const aliveReply = z.object({ alive: z.record(z.string(), z.array(z.string())) });
+const settingsReply = z.object({ settings: z.record(z.string(), z.record(z.string(), z.unknown())) });
 
 export async function startAwsEmulator(options: AwsEmulatorOptions = {}): Promise<AwsEmulator> {
   const python = await pythonOf(EMULATOR_PYTHON);
@@ -164,7 +178,6 @@ export async function startAwsEmulator(options: AwsEmulatorOptions = {}): Promis
     throw error;
   });
 
-  const changed = new Set<TransitionModel>();
   const env = {
     AWS_ENDPOINT_URL: url,
     AWS_REGION: REGION,
@@ -181,20 +194,19 @@ export async function startAwsEmulator(options: AwsEmulatorOptions = {}): Promis
     env,
     pid,
     async reset() {
-      await ask('reset', {});
-      await ask('cdc-control', { connection_fail: null, task_fail: null, tables: [] });
-      for (const model of changed) await ask('state-manager/unset-transition', { model_name: model });
-      changed.clear();
+      await ask('cdc-control', { reset: true });
     },
     async control(settings) {
       await ask('cdc-control', settings);
     },
     async alive() {
-      return controlReply.parse(await ask('cdc-control')).alive;
+      return aliveReply.parse(await ask('cdc-control')).alive;
+    },
+    async settings() {
+      return settingsReply.parse(await ask('cdc-control?settings')).settings;
     },
     async setTransition(model, transition) {
       await ask('state-manager/set-transition', { model_name: model, transition });
-      changed.add(model);
     },
     stop,
   };
