@@ -1,5 +1,6 @@
 /** A column as DDL writes it (`name type attributes`), read into what information_schema would say of it. */
 
+import { formatLabel } from '../column-type.ts';
 import type { ColumnClause } from './ddl-statement.ts';
 import type { SqlDialect } from './sql-tokens.ts';
 import type { TokenReader } from './token-reader.ts';
@@ -226,7 +227,7 @@ function readLabels(reader: TokenReader): string | undefined {
     const label = inside.take();
     if (label.kind !== 'string') return undefined;
     // The server cuts blanks at a label's end.
-    labels.push(`'${label.text.replace(/ +$/, '').replaceAll("'", "''")}'`);
+    labels.push(formatLabel(label.text.replace(/ +$/, '')));
   } while (inside.skipSymbol(','));
   return inside.atEnd() ? labels.join(',') : undefined;
 }
