@@ -246,7 +246,7 @@ export class EventReader {
     this.#xa = undefined;
   }
 
-  #commit(bytes: Buffer, start: number, end: number): BinlogEvent {
+  #commit(bytes: Buffer, start: number, end: number): Extract<BinlogEvent, { kind: 'commit' }> {
     if (this.#group?.gtid !== undefined) this.#gtids.add(this.#group.gtid);
     this.#close();
     return { kind: 'commit', mark: this.#mark(bytes, start, end), position: this.position };
@@ -289,7 +289,7 @@ export class EventReader {
     if (/^ROLLBACK\s*$/i.test(sql)) {
       const hadRows = this.#hasRows;
       const commit = this.#commit(bytes, start, end);
-      return hadRows ? { kind: 'unsupported', what: 'a transaction rolled back after it was logged' } : commit;
+      return hadRows ? { ...commit, kind: 'rollback' } : commit;
     }
     return this.#statement(query, bytes, start, end);
   }

@@ -59,6 +59,8 @@ export type BinlogEvent =
   | { kind: 'rows'; op: 'I' | 'U' | 'D'; table: TableMap; rows: RowsEvent }
   /** The transaction is complete: everything since `begin` counts, and reading can resume at `position`. */
   | { kind: 'commit'; mark: EventMark; position: BinlogPosition }
+  /** The server logged the transaction and then took it back (MariaDB, when a temporary table kept it from being left out): its rows never were. */
+  | { kind: 'rollback'; mark: EventMark; position: BinlogPosition }
   /** Any other statement: a DDL, or a data change that was logged as a statement. */
   | {
       kind: 'statement';

@@ -115,6 +115,9 @@ export class CaptureSession {
         return this.#rows(event);
       case 'commit':
         return this.#transactionEnd(event.mark, event.position);
+      case 'rollback':
+        this.#cutOff();
+        return this.#transactionEnd(event.mark, event.position);
       case 'statement':
         return this.#statement(event);
       case 'unsupported':
@@ -134,8 +137,7 @@ export class CaptureSession {
     await this.#flushing?.catch(() => undefined);
     try {
       if (this.#failure !== undefined || this.#resuming) return;
-      for (const table of this.#touched) table.cutToWhole();
-      this.#touched.clear();
+      this.#cutOff();
       this.#inTransaction = false;
       await this.#flush();
     } finally {
@@ -147,6 +149,13 @@ export class CaptureSession {
   discard(): void {
     this.#clock.reset();
     this.#tables.discardFiles();
+  }
+
+  /** The transaction under way counts for nothing. */
+  #cutOff(): void {
+    for (const table of this.#touched) table.cutToWhole();
+    this.#touched.clear();
+    this.#created = [];
   }
 
   #setTime(micros: number): void {

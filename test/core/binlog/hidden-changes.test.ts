@@ -170,9 +170,9 @@ describeOnServers('changes that the binlog hides', (flavor) => {
     'says when rows were logged and then rolled back (a temporary table within the transaction)',
     async () => {
       await admin.query('START TRANSACTION; INSERT INTO a(id) VALUES (1); CREATE TEMPORARY TABLE t1 (i int); ROLLBACK');
-      expect(unsupported(await read())).toEqual([
-        [expect.stringContaining('rolled back after it was logged'), undefined],
-      ]);
+      const rolledBack = await read();
+      expect(unsupported(rolledBack)).toEqual([]);
+      expect(rolledBack.map(({ kind }) => kind)).toContain('rollback');
       from = await endOfBinlog(admin);
       await admin.query(
         'START TRANSACTION; INSERT INTO other(id) VALUES (1); CREATE TEMPORARY TABLE t2 (i int); ROLLBACK',
