@@ -106,7 +106,7 @@ async function captureOnce(options: CaptureOptions): Promise<void> {
     if (failure !== undefined) throw failure;
     await session.close();
   } catch (error) {
-    session.discard();
+    await session.discard();
     throw error;
   }
 }

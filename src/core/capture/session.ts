@@ -141,13 +141,17 @@ export class CaptureSession {
       this.#inTransaction = false;
       await this.#flush();
     } finally {
-      this.discard();
+      await this.discard();
     }
   }
 
-  /** Drops what is not published. */
-  discard(): void {
+  /**
+   * Drops what is not published. A flush under way is finished first: it writes down that all that was open is in files, and
+   * the next session begins at the checkpoint it leaves.
+   */
+  async discard(): Promise<void> {
     this.#clock.reset();
+    await this.#flushing?.catch(() => undefined);
     this.#tables.discardFiles();
   }
 
