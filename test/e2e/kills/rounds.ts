@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CrashPoint } from '../../../src/core/crash-point.ts';
+import type { TestServer } from '../../support/servers.ts';
 import { expectWholeTransactions } from './checks.ts';
 import type { Kill, KillRun } from './kill-run.ts';
 import type { Random } from './random.ts';
@@ -33,6 +34,7 @@ export interface Amount {
   allOfLoad: boolean;
 }
 
+const LOST_CONNECTIONS = 5;
 const WORKER = ['replicate', '--foreground'];
 const CAPTURING = [...WORKER, '--no-merge'];
 
@@ -95,10 +97,14 @@ export async function killApart(run: KillRun, random: Random, amount: Amount): P
   await Promise.all([capture(), merges]);
 }
 
-/** The database server dies under a worker; half of the time the worker follows it. */
+/** The database server ends the worker's connections, then dies under it; half of the time the worker follows it. */
 export async function killServers(run: KillRun, random: Random, amount: Amount): Promise<void> {
   for (let turn = 0; turn < amount.server; turn++) {
     const worker = await run.startWorker();
+    for (let lost = 0; lost < LOST_CONNECTIONS; lost++) {
+      await sleep(random.integer(500));
+      await endDumps(run.server);
+    }
     await sleep(random.integer(700));
     await run.server.kill9();
     run.log.push('the database server was killed');
@@ -128,6 +134,12 @@ export async function killReload(run: KillRun, point: CrashPoint): Promise<void>
   const result = await run.cdc(['reload', 'shop.orders', '--yes'], { CDC_KILL_AT: `${point}:1` });
   run.log.push(`reload at ${point}: ended with ${result.code}`);
   if (result.code === 0) throw new Error(`the reload was to die at ${point}`);
+}
+
+async function endDumps(server: TestServer): Promise<void> {
+  const dumps = await server.query("SELECT id FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'");
+  // It may have ended by itself.
+  for (const { id } of dumps) await server.query(`KILL ${id}`).catch(() => undefined);
 }
 
 /** The first passing, or a later one that is sure to come. */
