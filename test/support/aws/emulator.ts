@@ -53,7 +53,7 @@ export interface AwsControl {
   free_plan?: boolean;
 }
 
-/** How the states of a model go on: after so many looks, or after so many seconds. */
+/** How the states of a model go on: at the n-th look (the first unless told), or after so many seconds. */
 export type Transition =
   | { progression: 'manual'; times: number }
   | { progression: 'time'; seconds: number }
@@ -206,7 +206,7 @@ export async function startAwsEmulator(options: AwsEmulatorOptions = {}): Promis
       return settingsReply.parse(await ask('cdc-control?settings')).settings;
     },
     async setTransition(model, transition) {
-      await ask('state-manager/set-transition', { model_name: model, transition });
+      await ask('cdc-control', { transitions: { [model]: transition } });
     },
     stop,
   };

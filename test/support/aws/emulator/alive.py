@@ -101,6 +101,9 @@ def rds(backend):
     for name, group in backend.subnet_groups.items():
         yield "rds-subgrp", name, lambda g=group: {"subnets": len(g.subnets), "tags": tag_dict(g.tags)}
     for name, snapshot in backend.database_snapshots.items():
+        # An instance's own backups go with it, unless it is deleted without them.
+        if snapshot.snapshot_type == "automated" and snapshot.db_instance_identifier in backend.databases:
+            continue
         yield "rds-snapshot", name, lambda s=snapshot: {"tags": tag_dict(s.tags)}
 
 

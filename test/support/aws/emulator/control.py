@@ -1,6 +1,7 @@
 """What tests tell the emulator and ask of it.
 
 POST /moto-api/cdc-control {"task_fail": "…", …}   tells it; see NOTHING_TOLD in common.py
+POST /moto-api/cdc-control {"transitions": {"rds::dbinstance": {"progression": "manual", "times": 2}}}
 POST /moto-api/cdc-control {"reset": true}         an empty account, nothing told, the real MySQL as it was found
 GET  /moto-api/cdc-control                         {"told": …, "alive": {kind: [name, …]}}; see alive.py
 GET  /moto-api/cdc-control?settings                {"settings": {kind: {name: …}}}
@@ -25,6 +26,7 @@ def control(request, _url, _headers):
         given = json.loads(request.data or b"{}")
         if given.pop("reset", False):
             reset()
+        state_manager._transitions.update(given.pop("transitions", {}))
         unknown = set(given) - set(TOLD)
         if unknown:
             return 400, {}, f"cannot be told: {', '.join(unknown)}"

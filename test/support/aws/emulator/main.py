@@ -9,9 +9,8 @@ is left as it is.
 Not modelled: DMS moving data (its statistics stay zero), PassRole and the caller's rights, conditions of policies,
 reachability by security groups, asynchronous retries of Lambda, quotas, prices.
 
-States go on by moto's state manager (POST /moto-api/state-manager/set-transition): dms::replicationtask,
-dms::replicationinstance, dms::connection, dms::resource, rds::dbinstance, lambda::function, glue::job_run. See control.py
-for what tests can tell and ask.
+States go on by moto's state manager, with each look unless a test says otherwise; control.py has what tests can tell and
+ask.
 
 Environment:
   CDC_EMU_RDS_ENDPOINT=127.0.0.1:3306        the endpoint of every RDS instance: a real MySQL
