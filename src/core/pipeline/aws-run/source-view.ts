@@ -17,6 +17,7 @@ export interface SourceView {
   tables: TableName[];
   /** Asked for, and left out for a reason. */
   refused: Finding[];
+  refusedNames: TableName[];
   /** The longest large value of the tables, rounded up; DMS cuts what is longer than it is told. */
   lobMaxKb: number;
 }
@@ -53,6 +54,7 @@ export async function viewSource(options: {
     return {
       tables,
       refused: findings.filter(({ level, table }) => level === 'error' && table !== undefined),
+      refusedNames: names.filter((name) => refused.has(formatTableName(name))),
       lobMaxKb: await longestValueKb(connection, tables, signal),
     };
   });

@@ -19,14 +19,25 @@ export function tableMappings(options: {
   const included = unique(config.tables.map(({ pattern }) => pattern));
   const isReached = (schema: string) =>
     included.some((pattern) => matchesPattern(`${halves(pattern).schema}.%`, { schema, table: 'x' }));
-  const excluded = unique([
-    ...config.exclude,
-    ...SYSTEM_SCHEMAS.filter(isReached).map((schema) => `${exactly(schema)}.%`),
-    ...refused.map(({ schema, table }) => `${exactly(schema)}.${exactly(table)}`),
-  ]);
-  const rules = [
-    ...included.map((pattern) => selection('include', pattern)),
+  const systems = SYSTEM_SCHEMAS.filter(isReached).map((schema) => ({ schema: exactly(schema), table: '%' }));
+  const excluded = [...unique(config.exclude).map(halves), ...systems, ...refused.map(exactTable)];
+  return mappings(config, [
+    ...included.map((pattern) => selection('include', halves(pattern))),
     ...excluded.map((pattern) => selection('exclude', pattern)),
+  ]);
+}
+
+/** These tables and no other. */
+export function exactMappings(config: Pick<Config, 'tables'>, tables: readonly TableName[]): string {
+  return mappings(
+    config,
+    tables.map((name) => selection('include', exactTable(name))),
+  );
+}
+
+function mappings(config: Pick<Config, 'tables'>, selections: readonly object[]): string {
+  const rules: object[] = [
+    ...selections,
     addColumn(SEQUENCE_COLUMN, '$AR_H_CHANGE_SEQ'),
     // A key that cdc.yaml chose is not the primary key: then every column says what it was.
     beforeImages(config.tables.some(({ key }) => key !== undefined) ? 'non-lob' : 'pk-only'),
@@ -36,13 +47,16 @@ export function tableMappings(options: {
   });
 }
 
+function exactTable({ schema, table }: TableName): TableName {
+  return { schema: exactly(schema), table: exactly(table) };
+}
+
 /** A name without wildcards: `my_table` would fit `myXtable` too. */
 function exactly(name: string): string {
   return name.replace(/[%_[]/g, '[$&]');
 }
 
-function selection(action: 'include' | 'exclude', pattern: string) {
-  const { schema, table } = halves(pattern);
+function selection(action: 'include' | 'exclude', { schema, table }: TableName) {
   return {
     'rule-type': 'selection',
     'object-locator': { 'schema-name': schema, 'table-name': table },

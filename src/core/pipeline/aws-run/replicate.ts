@@ -1,0 +1,259 @@
+/** `replicate` on AWS: the replication task of DMS that fits the request, made or found, started the right way and watched. */
+
+import { isAwsError } from '../../aws/aws-error.ts';
+import {
+  changeTask,
+  createTask,
+  findTask,
+  type ReplicationTask,
+  type StartType,
+  startTask,
+  type TaskKind,
+} from '../../aws/dms-task.ts';
+import { latestRuns } from '../../aws/glue-run.ts';
+import { pipelineTags } from '../../aws/tags.ts';
+import { formatTableName } from '../../change.ts';
+import { CdcError } from '../../errors.ts';
+import { awsOf } from '../aws/names.ts';
+import { chooseTask, isRunning, type KnownTasks, type TaskChoice, type TaskRequest } from './choose-task.ts';
+import { ensureConnections } from './connections.ts';
+import { startDatabase } from './database-power.ts';
+import { mergeOnGlue } from './follow-glue-run.ts';
+import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
+import { checkBinlogReaches, readPosition, type SourceView, viewSource } from './source-view.ts';
+import { tableMappings } from './table-mappings.ts';
+import { readNotes, type TaskNotes, writeNotes } from './task-notes.ts';
+import { settleTask, type TaskSeen, watchTask } from './task-progress.ts';
+import { sameSettings, taskSettings } from './task-settings.ts';
+
+export interface AwsReplicateReport {
+  /** `already`: it was running. `finished`: a full load alone, done now or before. */
+  state: 'started' | 'already' | 'finished';
+  /** Null when the task that loaded is deleted. */
+  task: string | null;
+  /** Where following began, when the task was told. */
+  position: string | null;
+  /** What is loaded or followed. */
+  tables: string[];
+  /** What this call loaded. */
+  loaded: string[];
+  left_out: { table: string; reason: string }[];
+  /** The run of the Glue job that merged the load. */
+  merge: { run: string; seconds: number } | null;
+}
+
+export async function replicateOnAws(
+  options: AwsRun & {
+    request: TaskRequest;
+    /** False: returns when DMS has accepted the start. */
+    wait: boolean;
+  },
+): Promise<AwsReplicateReport> {
+  const { request, wait, ...run } = options;
+  const { session, config, progress } = run;
+  const ready = await needAvailable(run);
+  await startDatabase(run);
+  const notes = await readNotes(run.staging);
+  const choice = chooseTask(request, await knownTasks(run, ready), {
+    loadPosition: notes.load_position,
+    resumeFrom: notes.retired?.from,
+  });
+  const source = await viewSource({ config, address: await run.address(), signal: session.signal });
+  const report: AwsReplicateReport = {
+    state: choice.act === 'loaded' ? 'finished' : choice.act === 'already' ? 'already' : 'started',
+    task: choice.act === 'create' ? run.names.task[choice.kind] : (choice.task?.name ?? null),
+    position: choice.act === 'create' ? (choice.from ?? null) : null,
+    tables: source.tables.map(formatTableName),
+    loaded: [],
+    left_out: source.refused.map(({ table, message }) => ({ table: table ?? '', reason: message })),
+    merge: null,
+  };
+  for (const { table, reason } of report.left_out) progress.warn(`${table} is left out: ${reason}`);
+  if (choice.act === 'already' || choice.act === 'loaded') return report;
+
+  await ensureConnections(run, ready);
+  const started = await begin(run, { choice, ready, source, notes });
+  report.position = started.position ?? null;
+  if (!wait) return report;
+  const seen = await watchTask(run, { name: started.name, before: started.before, expected: report.tables });
+  report.loaded = loadedSince(seen, started.before);
+  if (seen.task.kind === 'full-load') report.state = 'finished';
+  if (report.loaded.length > 0) report.merge = await mergeLoad(run);
+  return report;
+}
+
+/** Neither a task nor a connection test begins on an instance that is being made. */
+async function needAvailable(run: AwsRun): Promise<ReadyInstance> {
+  const ready = await needInstance(run);
+  if (ready.instance.status === 'available') return ready;
+  throw new CdcError(
+    'aws.not-ready',
+    `replicating: the replication instance ${run.names.replicationInstance} is ${ready.instance.status}`,
+    { hint: 'cdc init   # waits for it' },
+  );
+}
+
+/** What is under way with a task is waited for: it must be clear what it is. */
+export async function knownTasks(run: AwsRun, ready: ReadyInstance): Promise<KnownTasks> {
+  const tasks: KnownTasks = {};
+  for (const kind of ['full-load', 'cdc', 'full-load-and-cdc'] as const) {
+    const task = await settleTask(run, run.names.task[kind]);
+    if (task === undefined) continue;
+    if (task.source !== ready.source || task.target !== ready.target)
+      throw new CdcError(
+        'task.not-ours',
+        `looking for the replication task ${task.name}: there is one of that name between other endpoints`,
+        { hint: 'delete it in the DMS console, or choose another `name:` in cdc.yaml' },
+      );
+    tasks[kind] = task;
+  }
+  return tasks;
+}
+
+interface Begun {
+  name: string;
+  before: ReplicationTask | undefined;
+  position: string | undefined;
+}
+
+/** Makes the task where there is none, brings it up to date, and starts it. Repeatable after any of its calls. */
+async function begin(
+  run: AwsRun,
+  work: {
+    choice: Extract<TaskChoice, { act: 'create' | 'start' }>;
+    ready: ReadyInstance;
+    source: SourceView;
+    notes: TaskNotes;
+  },
+): Promise<Begun> {
+  const { choice, ready, source, notes } = work;
+  const wanted = {
+    tableMappings: mappingsOf(run, source),
+    settings: settingsOf(run, source),
+  };
+  if (choice.act === 'start') {
+    const { task, how } = choice;
+    if (task.kind !== 'full-load' && task.checkpoint !== undefined) await checkReach(run, task.checkpoint);
+    await bringUpToDate(run, task, wanted);
+    await startDespiteLostReply(run, task, how);
+    return { name: task.name, before: task, position: task.checkpoint ?? task.startPosition };
+  }
+  const position = await startPositionOf(run, choice);
+  if (choice.kind === 'full-load' && notes.load_position === undefined)
+    await writeNotes(run.staging, {
+      ...notes,
+      load_position: await readPosition(await run.address(), run.session.signal),
+    });
+  const task = await createOrAdopt(run, { kind: choice.kind, ready, ...wanted, position });
+  await startDespiteLostReply(run, task, 'start-replication');
+  // Only now is the deleted task overtaken: until the new one runs, its place is the only trace.
+  if (choice.kind === 'cdc' && notes.retired !== undefined) {
+    const { retired, ...rest } = notes;
+    await writeNotes(run.staging, rest);
+  }
+  return { name: task.name, before: task, position };
+}
+
+function mappingsOf(run: AwsRun, source: SourceView): string {
+  return tableMappings({ config: run.config, refused: source.refusedNames });
+}
+
+export function settingsOf({ config }: AwsRun, source: SourceView): string {
+  return taskSettings({ fullLoadTasks: awsOf(config).dms.fullLoadTasks, lobMaxKb: source.lobMaxKb });
+}
+
+async function startPositionOf(
+  run: AwsRun,
+  choice: Extract<TaskChoice, { act: 'create' }>,
+): Promise<string | undefined> {
+  if (choice.from === undefined) return undefined;
+  if (choice.from === 'now') return readPosition(await run.address(), run.session.signal);
+  await checkReach(run, choice.from);
+  return choice.from;
+}
+
+async function checkReach(run: AwsRun, from: string): Promise<void> {
+  await checkBinlogReaches({ address: await run.address(), from, signal: run.session.signal });
+}
+
+async function createOrAdopt(
+  run: AwsRun,
+  options: {
+    kind: TaskKind;
+    ready: ReadyInstance;
+    tableMappings: string;
+    settings: string;
+    position: string | undefined;
+  },
+): Promise<ReplicationTask> {
+  const { kind, ready, position, ...wanted } = options;
+  const name = run.names.task[kind];
+  run.progress.update(`making the replication task ${name}`);
+  try {
+    await createTask(run.session, {
+      name,
+      kind,
+      instance: ready.instance.arn,
+      source: ready.source,
+      target: ready.target,
+      ...wanted,
+      startPosition: position,
+      tags: pipelineTags(run.config.name),
+    });
+  } catch (error) {
+    // The reply to a first attempt may have been lost: then the task is ours.
+    if (!isAwsError(error, 'exists')) throw error;
+  }
+  const task = await settleTask(run, name);
+  if (task === undefined)
+    throw new CdcError('task.gone', `making the replication task ${name}: it has gone again`, {
+      hint: 'cdc replicate',
+    });
+  return task;
+}
+
+/** cdc.yaml may have changed since the task was made. */
+async function bringUpToDate(
+  run: AwsRun,
+  task: ReplicationTask,
+  wanted: { tableMappings: string; settings: string },
+): Promise<void> {
+  if (sameSettings(wanted.tableMappings, task.tableMappings) && sameSettings(wanted.settings, task.settings)) return;
+  run.progress.update(`changing ${task.name}: cdc.yaml or the source asks for other tables or settings`);
+  await changeTask(run.session, { arn: task.arn, name: task.name, ...wanted });
+  await settleTask(run, task.name);
+}
+
+/** DMS refuses to start what starts already: when the reply to a first attempt was lost, that is what we wanted. */
+async function startDespiteLostReply(run: AwsRun, task: ReplicationTask, how: StartType): Promise<void> {
+  run.progress.update(`starting ${task.name}`);
+  try {
+    await startTask(run.session, task, how);
+  } catch (error) {
+    if (!isAwsError(error, 'wrong-state')) throw error;
+    const seen = await findTask(run.session, task.name);
+    const hasStarted = seen !== undefined && seen.startedAt?.getTime() !== task.startedAt?.getTime();
+    if (seen === undefined || !(isRunning(seen) || hasStarted)) throw error;
+  }
+}
+
+/** Tables whose load ended after this start. */
+function loadedSince({ task, tables }: TaskSeen, before: ReplicationTask | undefined): string[] {
+  if (task.kind === 'cdc') return [];
+  const isResumed = before?.startedAt !== undefined && task.freshStartAt?.getTime() === before.freshStartAt?.getTime();
+  const since = isResumed ? task.startedAt : undefined;
+  return tables
+    .filter(({ loadEndedAt }) => since === undefined || (loadEndedAt !== undefined && loadEndedAt >= since))
+    .map(formatTableName);
+}
+
+/** The event of the last load file comes before DMS says that the load is whole, so the merge is woken once more. */
+export async function mergeLoad(run: AwsRun): Promise<AwsReplicateReport['merge']> {
+  const { session, names, progress } = run;
+  if ((await latestRuns(session, names.job)) === undefined) {
+    progress.warn(`the load is not merged: there is no Glue job ${names.job}`);
+    return null;
+  }
+  const { id, seconds } = await mergeOnGlue({ session, job: names.job, progress });
+  return { run: id, seconds };
+}

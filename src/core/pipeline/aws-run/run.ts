@@ -1,0 +1,58 @@
+/** What the commands of a pipeline on AWS work with once `init` has made its resources. */
+
+import { findEndpoint, findReplicationInstance, type ReplicationInstance } from '../../aws/dms.ts';
+import { type DatabaseInstance, findInstance as findDatabaseInstance } from '../../aws/rds.ts';
+import type { AwsSession } from '../../aws/session.ts';
+import type { SourceAddress } from '../../binlog/connection.ts';
+import type { Config } from '../../config.ts';
+import { CdcError } from '../../errors.ts';
+import type { Progress } from '../../progress.ts';
+import type { AwsNames } from '../aws/names.ts';
+import type { NotesStore } from './task-notes.ts';
+
+export interface AwsRun {
+  session: AwsSession;
+  config: Config;
+  names: AwsNames;
+  staging: NotesStore;
+  /** Of a user that may read the tables and ask for the binlog's position. */
+  address(): Promise<SourceAddress>;
+  progress: Progress;
+}
+
+export interface ReadyInstance {
+  instance: ReplicationInstance;
+  source: string;
+  target: string;
+}
+
+/** The replication instance and its endpoints; throws `aws.not-made` naming what `init` has to make first. */
+export async function needInstance({ session, names }: AwsRun): Promise<ReadyInstance> {
+  const [instance, source, target] = await Promise.all([
+    findReplicationInstance(session, names.replicationInstance),
+    findEndpoint(session, names.sourceEndpoint),
+    findEndpoint(session, names.targetEndpoint),
+  ]);
+  if (instance === undefined) throw notMade(`replication instance ${names.replicationInstance}`);
+  if (source === undefined) throw notMade(`endpoint ${names.sourceEndpoint}`);
+  if (target === undefined) throw notMade(`endpoint ${names.targetEndpoint}`);
+  return { instance, source: source.arn, target: target.arn };
+}
+
+export async function findInstance({ session, names }: AwsRun): Promise<ReplicationInstance | undefined> {
+  return findReplicationInstance(session, names.replicationInstance);
+}
+
+/** Undefined for a server that RDS does not run for us. */
+export async function findDatabase({ session, config, names }: AwsRun): Promise<DatabaseInstance | undefined> {
+  if (config.source.kind !== 'rds') return undefined;
+  const database = await findDatabaseInstance(session, names.database);
+  if (database === undefined) throw notMade(`database ${names.database}`);
+  return database;
+}
+
+function notMade(what: string): CdcError {
+  return new CdcError('aws.not-made', `looking for the pipeline: there is no ${what}`, {
+    hint: 'cdc init   # makes what is missing',
+  });
+}

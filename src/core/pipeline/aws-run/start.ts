@@ -1,0 +1,40 @@
+/** `start` on AWS: the database, the replication instance where `stop --all` deleted it, then the task from where it stood. */
+
+import { isRunning } from './choose-task.ts';
+import { startDatabase } from './database-power.ts';
+import { type AwsReplicateReport, knownTasks, replicateOnAws } from './replicate.ts';
+import { type AwsRun, findInstance, needInstance } from './run.ts';
+import { readNotes } from './task-notes.ts';
+
+export interface AwsStartReport {
+  database: 'started' | 'already' | 'not ours';
+  replication_instance: 'made' | 'already';
+  /** Null when nothing was replicated yet. */
+  task: AwsReplicateReport | null;
+}
+
+export async function startOnAws(
+  options: AwsRun & {
+    wait: boolean;
+    /** Makes the replication instance as `init` does, and waits for it. */
+    makeInstance(): Promise<void>;
+  },
+): Promise<AwsStartReport> {
+  const { wait, makeInstance, ...run } = options;
+  const isThere = (await findInstance(run)) !== undefined;
+  const [database] = await Promise.all([startDatabase(run), isThere ? undefined : makeInstance()]);
+  const report: AwsStartReport = {
+    database: database === 'done' ? 'started' : database,
+    replication_instance: isThere ? 'already' : 'made',
+    task: null,
+  };
+  const notes = await readNotes(run.staging);
+  const { 'full-load': load, cdc, 'full-load-and-cdc': both } = await knownTasks(run, await needInstance(run));
+  const followed = cdc !== undefined || both !== undefined || notes.retired?.followed === true;
+  // A load that was stopped goes on; one that is done is no task to start.
+  const loads = load !== undefined && (isRunning(load) || load.loadFinishedAt === undefined);
+  if (!followed && !loads) return report;
+  const request = followed ? { fullLoad: true, ongoing: true } : { fullLoad: true, ongoing: false };
+  report.task = await replicateOnAws({ ...run, request, wait });
+  return report;
+}
