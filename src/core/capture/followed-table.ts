@@ -28,6 +28,8 @@ export class FollowedTable {
   fileFirst = 0;
   /** The last number of the transactions that have ended. */
   #whole: number;
+  /** The last number that is in a published file, definition or record. */
+  #durable: number;
   #decoders = new Map<TableMap, RowDecoder>();
 
   constructor(name: TableName, saved: TableCheckpoint, definition: TableDefinition) {
@@ -35,6 +37,7 @@ export class FollowedTable {
     this.saved = saved;
     this.number = saved.number;
     this.#whole = saved.number;
+    this.#durable = saved.number;
     this.definition = definition;
     this.definitionNumber = saved.definitionNumber;
     this.lastFile = saved.lastFile;
@@ -105,8 +108,16 @@ export class FollowedTable {
     this.file = undefined;
   }
 
-  /** The entry for the next checkpoint; only true when no file is open. */
+  /** Every number given out is in staging. */
+  markDurable(): void {
+    this.#durable = this.number;
+  }
+
+  /** The entry for the next checkpoint. */
   checkpoint(): TableCheckpoint {
+    // A checkpoint past what is published would lose changes for good.
+    if (this.#durable !== this.number)
+      throw new Error(`${formatTableName(this.name)}: changes up to ${this.number}, published up to ${this.#durable}`);
     const { number, definitionNumber, lastFile, stopped, stoppedAt } = this;
     return { ...this.saved, number, definitionNumber, lastFile, stopped, stoppedAt };
   }

@@ -60,6 +60,7 @@ async function publishFile(staging: Store, table: FollowedTable): Promise<Publis
       hint: 'nothing is lost: its changes are captured again under the next name',
     });
   reach('capture.published');
+  table.markDurable();
   return {
     key,
     size: file.size,

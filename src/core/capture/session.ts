@@ -272,6 +272,7 @@ export class CaptureSession {
       else {
         await effect.publish(this.#options.staging, event.start);
         effect.table.markWhole();
+        effect.table.markDurable();
         this.#options.onChanged(effect.table.name);
       }
     }

@@ -1,0 +1,274 @@
+import type { DescribeTableStatisticsCommandOutput } from '@aws-sdk/client-database-migration-service';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { replicateOnAws } from '../../../../src/core/pipeline/aws-run/replicate.ts';
+import { startOnAws } from '../../../../src/core/pipeline/aws-run/start.ts';
+import { stopOnAws } from '../../../../src/core/pipeline/aws-run/stop.ts';
+import { NOTES_KEY } from '../../../../src/core/pipeline/aws-run/task-notes.ts';
+import { failOperation } from '../../../support/aws/calls.ts';
+import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
+import { startTestServer, type TestServer } from '../../../support/servers.ts';
+import { alterAnswers, hasWorld, makeWorld, testConfig, type World, watchCalls } from './world.ts';
+
+const both = { fullLoad: true, ongoing: true };
+const onlyLoad = { fullLoad: true, ongoing: false };
+const onlyOngoing = { fullLoad: false, ongoing: true };
+
+describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
+  let aws: AwsEmulator;
+  let server: TestServer;
+  let world: World;
+
+  beforeAll(async () => {
+    [aws, server] = await Promise.all([startAwsEmulator(), startTestServer('mysql')]);
+  });
+  afterAll(async () => {
+    await Promise.all([aws?.stop(), server?.stop()]);
+  });
+  beforeEach(async () => {
+    await aws.reset();
+    world = await makeWorld(aws, server);
+  });
+
+  const replicate = (request: Parameters<typeof replicateOnAws>[0]['request'] = both, wait = true) =>
+    replicateOnAws({ ...world.run, request, wait });
+  const start = () => startOnAws({ ...world.run, wait: true, makeInstance: world.makeInstance });
+  const stop = (all = false) => stopOnAws({ ...world.run, all });
+  const tasks = async () => {
+    const { ReplicationTasks } = await world.clients.dms
+      .describeReplicationTasks({})
+      .catch(() => ({ ReplicationTasks: [] }));
+    return (ReplicationTasks ?? []).map(
+      ({ ReplicationTaskIdentifier, Status, MigrationType }) =>
+        `${ReplicationTaskIdentifier} ${Status} ${MigrationType}`,
+    );
+  };
+
+  test('one task loads and follows; asked again it says so and changes nothing', async () => {
+    const report = await replicate();
+    expect(report).toMatchObject({
+      state: 'started',
+      task: 'shop-full-load-and-cdc',
+      tables: ['shop.orders', 'shop.persons'],
+      loaded: ['shop.orders', 'shop.persons'],
+      left_out: [],
+    });
+    expect(await tasks()).toEqual(['shop-full-load-and-cdc running full-load-and-cdc']);
+
+    const again = watchCalls();
+    expect(await replicate()).toMatchObject({ state: 'already', task: 'shop-full-load-and-cdc', loaded: [] });
+    const changing = again.calls.map(({ operation }) => operation).filter((name) => !/^(Describe|List|Get)/.test(name));
+    expect(changing).toEqual([]);
+  });
+
+  test('connections are tested before a task is started', async () => {
+    await aws.control({ connection_fail: 'Access denied for user' });
+    await expect(replicate()).rejects.toMatchObject({
+      code: 'connection.failed',
+      message: expect.stringContaining('Access denied for user'),
+    });
+    expect(await tasks()).toEqual([]);
+    await aws.control({ connection_fail: null });
+    expect(await replicate()).toMatchObject({ state: 'started' });
+  });
+
+  test('stopped and started again, the task goes on where it stood, and nothing is loaded again', async () => {
+    await replicate();
+    expect(await stop()).toEqual({
+      tasks: [{ name: 'shop-full-load-and-cdc', state: 'stopped' }],
+      database: 'stopped',
+      replication_instance: 'left',
+    });
+    expect(await stop()).toMatchObject({ tasks: [{ state: 'already' }], database: 'already' });
+
+    const calls = watchCalls();
+    // The emulated checkpoint names a binlog file that the real server does not have.
+    await server.query('SET @a = 1');
+    alterAnswers<{ ReplicationTasks?: { RecoveryCheckpoint?: string }[] }>('DescribeReplicationTasks', (answer) => {
+      for (const task of answer.ReplicationTasks ?? []) delete task.RecoveryCheckpoint;
+      return answer;
+    });
+    expect(await start()).toMatchObject({
+      database: 'started',
+      replication_instance: 'already',
+      task: { state: 'started', task: 'shop-full-load-and-cdc', loaded: [] },
+    });
+    const [started] = calls.calls.filter(({ operation }) => operation === 'StartReplicationTask');
+    expect(started?.input).toMatchObject({ StartReplicationTaskType: 'resume-processing' });
+    expect(await start()).toMatchObject({ database: 'already', task: { state: 'already' } });
+  });
+
+  test('a binlog that does not reach back to where the task stood is an error before anything is started', async () => {
+    await replicate();
+    await stop();
+    await expect(start()).rejects.toMatchObject({
+      code: 'position.purged',
+      message: expect.stringContaining('mysql-bin-changelog.000002'),
+    });
+    expect(await tasks()).toEqual(['shop-full-load-and-cdc stopped full-load-and-cdc']);
+  });
+
+  test('--full-load, then --ongoing: the second task begins where the binlog stood before the first', async () => {
+    const [before] = await server.query('SHOW MASTER STATUS');
+    expect(await replicate(onlyLoad)).toMatchObject({
+      state: 'finished',
+      task: 'shop-full-load',
+      loaded: ['shop.orders', 'shop.persons'],
+    });
+    await server.query('INSERT INTO shop.orders VALUES (3, "c")');
+    expect(await replicate(onlyLoad)).toMatchObject({ state: 'finished', loaded: [] });
+    const position = `${before?.File}:${before?.Position}`;
+    expect(await replicate(onlyOngoing)).toMatchObject({ state: 'started', task: 'shop-cdc', position });
+    const { ReplicationTasks } = await world.clients.dms.describeReplicationTasks({});
+    expect(ReplicationTasks?.find((task) => task.MigrationType === 'cdc')).toMatchObject({
+      CdcStartPosition: position,
+    });
+    expect(await replicate(onlyLoad)).toMatchObject({ state: 'finished', task: 'shop-full-load' });
+    expect(await replicate(both)).toMatchObject({ state: 'already', task: 'shop-cdc' });
+  });
+
+  test('--ongoing --from now needs no load; without --from it says what to do', async () => {
+    await expect(replicate(onlyOngoing)).rejects.toMatchObject({ code: 'load.missing' });
+    const [now] = await server.query('SHOW MASTER STATUS');
+    const position = `${now?.File}:${now?.Position}`;
+    expect(await replicate({ ...onlyOngoing, from: 'now' })).toMatchObject({ task: 'shop-cdc', position });
+    await expect(replicate({ ...onlyOngoing, from: 'now' })).rejects.toMatchObject({ code: 'task.other-request' });
+  });
+
+  test('stop --all deletes what is paid for by the hour, and start goes on from there with a new task', async () => {
+    const [now] = await server.query('SHOW MASTER STATUS');
+    await replicate({ ...onlyOngoing, from: 'now' });
+    const file = String(now?.File);
+    alterAnswers<{ ReplicationTasks?: { RecoveryCheckpoint?: string }[] }>('DescribeReplicationTasks', (answer) => {
+      for (const task of answer.ReplicationTasks ?? [])
+        if (task.RecoveryCheckpoint !== undefined)
+          task.RecoveryCheckpoint = `checkpoint:V1#27#${file}:777:-1:0#0#0#*#0#0`;
+      return answer;
+    });
+    expect(await stop(true)).toEqual({
+      tasks: [{ name: 'shop-cdc', state: 'deleted' }],
+      database: 'stopped',
+      replication_instance: 'deleted',
+    });
+    expect(await aws.alive()).not.toHaveProperty('dms:rep');
+    expect(await stop(true)).toEqual({ tasks: [], database: 'already', replication_instance: 'absent' });
+
+    expect(await start()).toMatchObject({
+      database: 'started',
+      replication_instance: 'made',
+      task: { state: 'started', task: 'shop-cdc', position: `checkpoint:V1#27#${file}:777:-1:0#0#0#*#0#0` },
+    });
+    expect(JSON.parse(String(await world.staging.get(NOTES_KEY)))).not.toHaveProperty('retired');
+  });
+
+  test('a table that DMS stopped makes a failure of a task that runs, and is named', async () => {
+    alterTables({ persons: 'Table error' });
+    await expect(replicate()).rejects.toMatchObject({
+      code: 'task.tables',
+      message: expect.stringMatching(/runs on without them[^]*shop\.persons: DMS stopped it/),
+      hint: expect.stringContaining('cdc reload shop.persons'),
+    });
+    expect(world.warnings).toEqual([expect.stringContaining('shop.persons')]);
+    expect(await tasks()).toEqual(['shop-full-load-and-cdc running full-load-and-cdc']);
+  });
+
+  test('a full load that DMS calls finished is a failure when a table is not', async () => {
+    alterTables({ orders: 'Before load' });
+    await expect(replicate(onlyLoad)).rejects.toMatchObject({
+      code: 'task.tables',
+      message: expect.stringMatching(/ended well, but a table is not loaded whole[^]*shop\.orders/),
+    });
+  });
+
+  test('a table that DMS does not see is missed', async () => {
+    await aws.control({ tables: [['shop', 'orders']] });
+    await expect(replicate(onlyLoad)).rejects.toMatchObject({
+      code: 'task.tables',
+      message: expect.stringContaining('shop.persons: DMS did not load it'),
+    });
+  });
+
+  test('a task that fails says why', async () => {
+    await aws.control({ task_fail: 'Last Error No space left on device' });
+    await expect(replicate()).rejects.toMatchObject({
+      code: 'task.failed',
+      message: expect.stringContaining('No space left on device'),
+    });
+    await aws.control({ task_fail: null });
+    expect(await replicate()).toMatchObject({ state: 'started' });
+  });
+
+  test('a table without a key is left out, with its reason, and does not hold up the rest', async () => {
+    await server.query('CREATE TABLE shop.loose (a INT)');
+    const report = await replicate();
+    expect(report.left_out).toEqual([{ table: 'shop.loose', reason: expect.stringContaining('key') }]);
+    const { ReplicationTasks } = await world.clients.dms.describeReplicationTasks({});
+    expect(ReplicationTasks?.[0]?.TableMappings).toContain('"table-name":"loose"},"rule-action":"exclude"');
+  });
+
+  test('a changed cdc.yaml reaches the task when it is started again', async () => {
+    await replicate();
+    await stop();
+    world.run.config = testConfig('dms: { full_load_tasks: 2 }\n');
+    alterAnswers<{ ReplicationTasks?: { RecoveryCheckpoint?: string }[] }>('DescribeReplicationTasks', (answer) => {
+      for (const task of answer.ReplicationTasks ?? []) delete task.RecoveryCheckpoint;
+      return answer;
+    });
+    await start();
+    const { ReplicationTasks } = await world.clients.dms.describeReplicationTasks({});
+    const settings = JSON.parse(ReplicationTasks?.[0]?.ReplicationTaskSettings ?? '{}');
+    expect(settings.FullLoadSettings.MaxFullLoadSubTasks).toBe(2);
+  });
+
+  test.each(['CreateReplicationTask', 'StartReplicationTask', 'TestConnection'])(
+    'a reply to %s that is lost changes nothing: the task is there and runs',
+    async (operation) => {
+      const { fired } = watchCalls(failOperation(`dms:${operation}`, 'lost-reply'));
+      expect(await replicate()).toMatchObject({ state: 'started', loaded: ['shop.orders', 'shop.persons'] });
+      expect(fired).toEqual([`lost-reply dms:${operation}`]);
+      expect(await tasks()).toEqual(['shop-full-load-and-cdc running full-load-and-cdc']);
+    },
+  );
+
+  test.each([
+    ['dms:StopReplicationTask', false],
+    ['rds:StopDBInstance', false],
+    ['dms:DeleteReplicationTask', true],
+    ['dms:DeleteReplicationInstance', true],
+  ])('a reply to %s that is lost changes nothing', async (operation, all) => {
+    await replicate();
+    const { fired } = watchCalls(failOperation(operation, 'lost-reply'));
+    expect(await stop(all)).toMatchObject({ database: 'stopped', replication_instance: all ? 'deleted' : 'left' });
+    expect(fired).toEqual([`lost-reply ${operation}`]);
+  });
+
+  test('credentials that expire while a task is watched are an error at once, not a wait until time is over', async () => {
+    const { fired } = watchCalls(failOperation('dms:DescribeTableStatistics', 'expired'));
+    await expect(replicate()).rejects.toMatchObject({ code: 'aws.credentials-expired' });
+    expect(fired).toHaveLength(1);
+  });
+
+  test('Ctrl-C while a task is watched leaves it alone and says so', async () => {
+    const abort = new AbortController();
+    world = await (async () => {
+      await aws.reset();
+      return makeWorld(aws, server, { signal: abort.signal });
+    })();
+    alterTables({ orders: 'Full load' }, () => abort.abort());
+    await expect(replicate()).rejects.toMatchObject({
+      code: 'cancelled',
+      message: expect.stringContaining('goes on in AWS'),
+      hint: expect.stringContaining('cdc status'),
+    });
+    expect(await tasks()).toEqual(['shop-full-load-and-cdc running full-load-and-cdc']);
+  });
+});
+
+/** Lets DMS show tables in other states than the emulator's. */
+function alterTables(states: Record<string, string>, seen: () => void = () => {}): void {
+  alterAnswers<DescribeTableStatisticsCommandOutput>('DescribeTableStatistics', (answer) => {
+    seen();
+    for (const table of answer.TableStatistics ?? [])
+      if (table.TableName !== undefined && table.TableName in states) table.TableState = states[table.TableName];
+    return answer;
+  });
+}
