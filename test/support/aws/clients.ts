@@ -17,6 +17,8 @@ export type AwsClients = ReturnType<typeof awsClients>;
 
 export function awsClients(aws: AwsEmulator, region = REGION) {
   refuseRealAws(aws.env);
+  // Else every run of the tests on Node 20 begins with a page about its end.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   const credentials = { accessKeyId: 'testing', secretAccessKey: 'testing' };
   const options = { endpoint: aws.url, region, credentials, maxAttempts: 1 };
   return {

@@ -14,11 +14,9 @@ from common import replaces
 def call_action(original, self):
     try:
         return original(self)
-    except NotImplementedError as error:
-        if "has not been implemented" not in str(error):
-            raise
-        return answer(self, "NotImplemented", f"emulator: {self.service_name} {error}")
     except Exception as error:
+        if isinstance(error, NotImplementedError) and "has not been implemented" in str(error):
+            return answer(self, "NotImplemented", f"emulator: {self.service_name} {error}")
         traceback.print_exc()
         where = traceback.extract_tb(error.__traceback__)[-1]
         return answer(self, "EmulatorFailed", f"emulator: {error!r} in {where.filename}:{where.lineno}")

@@ -127,8 +127,12 @@ def create_db_instance(original, self, given):
     instance = original(self, given)
     instance.dbi_resource_id = "db-" + random_id()
     instance.pending_modified_values = {}
-    real_mysql.create(instance, self.db_parameter_groups.get(given.get("db_parameter_group_name")))
+    real_mysql.create(instance, group_of(self, given.get("db_parameter_group_name")))
     return instance
+
+
+def group_of(backend, name):
+    return backend.db_parameter_groups.get(name) if name else None
 
 
 def engine_version(wanted):
@@ -153,7 +157,7 @@ def check_new(backend, given):
             "InvalidParameterCombination",
             f"MySQL {major} is past its end of standard support date, and RDS Extended Support is disabled.",
         )
-    group = backend.db_parameter_groups.get(given.get("db_parameter_group_name"))
+    group = group_of(backend, given.get("db_parameter_group_name"))
     if group and group.family != f"mysql{major}":
         refuse(
             "InvalidParameterCombination",
@@ -260,7 +264,7 @@ def reboot_db_instance(_, self, name):
         refuse("InvalidDBInstanceState", f"Instance {name} is not in available state.")
     instance.status = "rebooting"
     instance.__dict__["apply_status"] = "in-sync"
-    real_mysql.apply_parameters(self.db_parameter_groups.get(instance.db_parameter_group_name))
+    real_mysql.apply_parameters(group_of(self, instance.db_parameter_group_name))
     return instance
 
 

@@ -84,7 +84,7 @@ def set_password(instance):
 
 
 def password_of(instance):
-    return instance.__dict__.get("managed_password") or instance.master_user_password
+    return instance.__dict__.get("managed_password") or instance.__dict__["_master_user_password"]
 
 
 def apply_parameters(group, method=None):
