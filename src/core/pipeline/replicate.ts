@@ -59,12 +59,15 @@ export async function replicateHere(options: {
   progress.detail(`worker started (pid ${state.state.process.pid})`);
   try {
     await runWorker({ pipeline, request, state, progress, signal });
-    if (signal.aborted) throw stoppedAt(await readCheckpoint(pipeline.staging));
+    if (signal.aborted) throw new CancelledError();
     state.update({ state: 'finished', doing: 'finished' });
   } catch (error) {
-    if (error instanceof CancelledError) state.update({ state: 'stopped', doing: 'stopped' });
+    if (error instanceof CancelledError) {
+      state.update({ state: 'stopped', doing: 'stopped' });
+      throw stoppedAt(await readCheckpoint(pipeline.staging));
+    }
     // Whoever holds the lease speaks for the pipeline.
-    else if (!(error instanceof CdcError && error.code.startsWith('lease.')))
+    if (!(error instanceof CdcError && error.code.startsWith('lease.')))
       state.update({ state: 'failed', doing: 'failed', error: problemOf(error) });
     throw error;
   } finally {
