@@ -14,7 +14,6 @@ import {
   ListTagsForResourceCommand,
   ModifyDBInstanceCommand,
   ModifyDBParameterGroupCommand,
-  type Parameter,
   RDSClient,
 } from '@aws-sdk/client-rds';
 import { type AwsSession, ask, clientOf, ifFound, replied } from './session.ts';
@@ -29,15 +28,20 @@ export interface EngineVersion {
   family: string;
 }
 
-/** The versions of MySQL that begin with `version`, as RDS lists them: oldest first. */
-export async function engineVersions(session: AwsSession, version: string): Promise<EngineVersion[]> {
+/** The versions of MySQL that parameter groups of a family fit. */
+export async function engineVersions(session: AwsSession, family: string): Promise<EngineVersion[]> {
   const reply = await ask(session, 'rds:DescribeDBEngineVersions', 'asking which versions RDS offers', (options) =>
-    clientFor(session).send(new DescribeDBEngineVersionsCommand({ Engine: 'mysql', EngineVersion: version }), options),
+    clientFor(session).send(
+      new DescribeDBEngineVersionsCommand({ Engine: 'mysql', DBParameterGroupFamily: family }),
+      options,
+    ),
   );
-  return (reply.DBEngineVersions ?? []).map((found) => ({
-    version: replied(found.EngineVersion, 'EngineVersion'),
-    family: replied(found.DBParameterGroupFamily, 'DBParameterGroupFamily'),
-  }));
+  return (reply.DBEngineVersions ?? [])
+    .map((found) => ({
+      version: replied(found.EngineVersion, 'EngineVersion'),
+      family: replied(found.DBParameterGroupFamily, 'DBParameterGroupFamily'),
+    }))
+    .filter((found) => found.family === family);
 }
 
 export interface ParameterGroup {
@@ -75,42 +79,53 @@ export async function createParameterGroup(
   );
 }
 
-/** Those that someone has set. */
-export async function setParameters(session: AwsSession, group: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
+export interface FoundParameter {
+  value: string | undefined;
+  /** In force at once; the others need a reboot. */
+  isDynamic: boolean;
+}
+
+export async function parametersOf(
+  session: AwsSession,
+  group: string,
+  names: readonly string[],
+): Promise<Map<string, FoundParameter>> {
+  const found = new Map<string, FoundParameter>();
   let marker: string | undefined;
   do {
     const reply = await ask(session, 'rds:DescribeDBParameters', `reading the parameter group ${group}`, (options) =>
       clientFor(session).send(
         new DescribeDBParametersCommand({
           DBParameterGroupName: group,
-          Source: 'user',
           ...(marker === undefined ? {} : { Marker: marker }),
         }),
         options,
       ),
     );
-    for (const { ParameterName, ParameterValue } of reply.Parameters ?? [])
-      if (ParameterName !== undefined && ParameterValue !== undefined) found.set(ParameterName, ParameterValue);
+    for (const { ParameterName, ParameterValue, ApplyType } of reply.Parameters ?? [])
+      if (ParameterName !== undefined && names.includes(ParameterName))
+        found.set(ParameterName, { value: ParameterValue, isDynamic: ApplyType === 'dynamic' });
     marker = reply.Marker;
-  } while (marker !== undefined);
+  } while (marker !== undefined && marker !== '');
   return found;
 }
 
-/** Dynamic parameters, in force at once; at most 20. */
+/** At most 20. A static parameter waits for a reboot, and RDS refuses to be told otherwise. */
 export async function changeParameters(
   session: AwsSession,
   group: string,
-  values: Readonly<Record<string, string>>,
+  values: readonly { name: string; value: string; isDynamic: boolean }[],
 ): Promise<void> {
-  const parameters: Parameter[] = Object.entries(values).map(([ParameterName, ParameterValue]) => ({
-    ParameterName,
-    ParameterValue,
-    ApplyMethod: 'immediate',
-  }));
   await ask(session, 'rds:ModifyDBParameterGroup', `setting parameters of ${group}`, (options) =>
     clientFor(session).send(
-      new ModifyDBParameterGroupCommand({ DBParameterGroupName: group, Parameters: parameters }),
+      new ModifyDBParameterGroupCommand({
+        DBParameterGroupName: group,
+        Parameters: values.map(({ name, value, isDynamic }) => ({
+          ParameterName: name,
+          ParameterValue: value,
+          ApplyMethod: isDynamic ? 'immediate' : 'pending-reboot',
+        })),
+      }),
       options,
     ),
   );

@@ -6,8 +6,11 @@ import {
   DeleteBucketCommand,
   DeleteObjectsCommand,
   GetBucketNotificationConfigurationCommand,
+  GetBucketPolicyCommand,
   GetBucketTaggingCommand,
+  GetBucketVersioningCommand,
   GetObjectCommand,
+  GetPublicAccessBlockCommand,
   HeadBucketCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
@@ -134,6 +137,43 @@ export async function secureBucket(session: AwsSession, bucket: string): Promise
       options,
     ),
   );
+}
+
+export interface BucketSecurity {
+  isPrivate: boolean;
+  isTlsOnly: boolean;
+  isVersioned: boolean;
+}
+
+export async function bucketSecurity(session: AwsSession, bucket: string): Promise<BucketSecurity> {
+  const own = ownBucket(session, bucket);
+  const client = clientFor(session);
+  const doing = `reading the settings of the bucket ${bucket}`;
+  const [block, policy, versioning] = await Promise.all([
+    ifFound(
+      ask(session, 's3:GetBucketPublicAccessBlock', doing, (options) =>
+        client.send(new GetPublicAccessBlockCommand(own), options),
+      ),
+    ),
+    ifFound(
+      ask(session, 's3:GetBucketPolicy', doing, (options) => client.send(new GetBucketPolicyCommand(own), options)),
+    ),
+    ask(session, 's3:GetBucketVersioning', doing, (options) =>
+      client.send(new GetBucketVersioningCommand(own), options),
+    ),
+  ]);
+  const flags = block?.PublicAccessBlockConfiguration ?? {};
+  return {
+    isPrivate: [
+      flags.BlockPublicAcls,
+      flags.BlockPublicPolicy,
+      flags.IgnorePublicAcls,
+      flags.RestrictPublicBuckets,
+    ].every((flag) => flag === true),
+    // Whoever widened the policy left our statement in it, or it counts as gone.
+    isTlsOnly: (policy?.Policy ?? '').includes('aws:SecureTransport'),
+    isVersioned: versioning.Status === 'Enabled',
+  };
 }
 
 function tlsOnly({ partition }: AwsSession, bucket: string): object {

@@ -97,7 +97,9 @@ export async function removeRecord(config: Pick<Config, 'stateFolder'>): Promise
 /** Exit 2 when the credentials lead somewhere else than where the pipeline lives: half of it would be made twice. */
 export function refuseOtherAccount(session: AwsSession, record: AwsRecord | undefined, config: Config): void {
   if (record === undefined) return;
-  const differing = (['account', 'region'] as const).filter((key) => session[key] !== record[key]);
+  const differing = (['account', 'region', 'principal'] as const).filter(
+    (key) => withoutSession(session[key]) !== withoutSession(record[key]),
+  );
   if (record.pipeline === config.name && differing.length === 0) return;
   throw new ConfigError(
     [
@@ -111,11 +113,16 @@ export function refuseOtherAccount(session: AwsSession, record: AwsRecord | unde
             },
           ]),
       ...differing.map((key) => ({
-        path: `aws.${key === 'account' ? 'profile' : key}`,
+        path: `aws.${key === 'region' ? key : 'profile'}`,
         origin: 'the AWS session',
-        message: `leads to ${key} ${session[key]}, but this pipeline lives in ${record[key]} (.cdc/aws.json)`,
+        message: `leads to the ${key} ${session[key]}, but this pipeline was made with ${record[key]} (.cdc/aws.json)`,
       })),
     ],
-    'choose the right profile and region (`aws:` in cdc.yaml, AWS_PROFILE, AWS_REGION); for a second pipeline use a folder of its own',
+    `choose the right profile and region (\`aws:\` in cdc.yaml, AWS_PROFILE, AWS_REGION). A second pipeline takes a folder of its own; if who you are has changed for good, remove ${fileOf(config)}`,
   );
+}
+
+/** An assumed role is another session each time. */
+function withoutSession(principal: string): string {
+  return principal.replace(/(:assumed-role\/[^/]+)\/.*$/, '$1');
 }

@@ -1,0 +1,100 @@
+/** The connection tests: DMS starts no task before both have succeeded (guide, sections 5.1 and 5.2). */
+
+import { type Connection, findConnection, testConnection } from '../../../aws/dms.ts';
+import { waitFor } from '../../../aws/wait.ts';
+import { CdcError } from '../../../errors.ts';
+import type { AwsContext, Resource } from '../resource.ts';
+import { idOf } from '../resource.ts';
+
+const SIDES = [
+  { name: 'source', idName: 'source_endpoint' },
+  { name: 'target', idName: 'target_endpoint' },
+] as const;
+type Side = (typeof SIDES)[number];
+
+export function connections(): Resource {
+  return {
+    id: 'connections',
+    guideSection: '5.3',
+    title: 'connection tests of both endpoints',
+    // The user too: the source's test signs in as it.
+    needs: ['replication-instance', 'source-endpoint', 'target-endpoint', 'users'],
+    expectedSeconds: 60,
+    rights: ['dms:TestConnection'],
+    async look(context) {
+      if (context.ids.get('replication_instance') === undefined) return { state: 'absent' };
+      const seen = await Promise.all(
+        SIDES.map(async (side) => ({
+          side,
+          found: context.ids.get(side.idName) === undefined ? undefined : await connectionOf(context, side),
+        })),
+      );
+      if (seen.every(({ found }) => found === undefined)) return { state: 'absent' };
+      return {
+        state: 'ours',
+        ids: {},
+        differences: seen
+          .filter(({ found }) => found?.status !== 'successful')
+          .map(({ side, found }) => ({
+            what: side.name,
+            is:
+              found === undefined
+                ? 'not tested'
+                : `${found.status}${found.failure === undefined ? '' : `: ${found.failure}`}`,
+            wanted: 'successful',
+            isMendable: true,
+          })),
+      };
+    },
+    create: (context) => test(context),
+    mend: (context) => test(context),
+  };
+
+  async function test(context: AwsContext): Promise<void> {
+    await Promise.all(
+      SIDES.map(async (side) => {
+        const known = await connectionOf(context, side);
+        if (known?.status === 'successful') return;
+        if (known?.status !== 'testing')
+          await testConnection(context.session, {
+            endpointArn: idOf(context, side.idName),
+            instanceArn: idOf(context, 'replication_instance'),
+          });
+        await waitFor(context.session, {
+          what: `the connection test of the ${side.name} endpoint`,
+          look: () => connectionOf(context, side),
+          isReady(seen) {
+            if (seen?.status === 'failed') throw failedTest(side, seen);
+            return seen?.status === 'successful';
+          },
+          describe: (seen) => seen?.status ?? 'not begun',
+          everySeconds: 5,
+          boundSeconds: 600,
+          onLook: (seen) => context.report('connections', `${side.name} ${seen?.status ?? 'not begun'}`),
+        });
+      }),
+    );
+  }
+}
+
+function connectionOf(context: AwsContext, side: Side): Promise<Connection | undefined> {
+  return findConnection(context.session, {
+    endpointArn: idOf(context, side.idName),
+    instanceArn: idOf(context, 'replication_instance'),
+  });
+}
+
+/** Causes as they have been met (reference: aws 7.3). */
+function failedTest(side: Side, { failure = 'DMS gives no reason' }: Connection): CdcError {
+  const hint =
+    side.name === 'source'
+      ? /secret/i.test(failure)
+        ? 'DMS may not read the secret yet: run cdc init again in two minutes'
+        : /Access denied|password/i.test(failure)
+          ? 'cdc init --only users   # sets the password of its user again'
+          : 'check that the database runs and lets the replication instance connect (its security group)'
+      : 'check that the bucket is in the same region, not versioned, and that nobody changed the role; a new role takes two minutes';
+  return new CdcError('aws.connection-failed', `testing the connection of DMS to the ${side.name}: ${failure}`, {
+    hint,
+  });
+}
