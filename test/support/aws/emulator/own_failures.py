@@ -5,30 +5,35 @@ import json
 import traceback
 from xml.sax.saxutils import escape
 
-from moto.core.responses import BaseResponse
+from flask import Response, request
+from moto.core.utils import convert_to_flask_response
+from werkzeug.exceptions import HTTPException
 
 from common import replaces
 
 
-@replaces(BaseResponse, "call_action")
-def call_action(original, self):
+@replaces(convert_to_flask_response, "__call__")
+def call(original, self, args=None, **named):
     try:
-        return original(self)
+        return original(self, args, **named)
+    except HTTPException:
+        raise
     except Exception as error:
         if isinstance(error, NotImplementedError) and "has not been implemented" in str(error):
-            return answer(self, "NotImplemented", f"emulator: {self.service_name} {error}")
+            return answer("NotImplemented", f"emulator: {error} ({request.host} {request.path})")
         traceback.print_exc()
         where = traceback.extract_tb(error.__traceback__)[-1]
-        return answer(self, "EmulatorFailed", f"emulator: {error!r} in {where.filename}:{where.lineno}")
+        return answer("EmulatorFailed", f"emulator: {error!r} in {where.filename}:{where.lineno}")
 
 
-def answer(self, code, message):
-    if "json" in str(self.headers.get("Content-Type", "")) or self.headers.get("X-Amz-Target"):
+def answer(code, message):
+    authorization = request.headers.get("Authorization", "")
+    if "json" in str(request.headers.get("Content-Type", "")) or request.headers.get("X-Amz-Target"):
         headers = {"content-type": "application/x-amz-json-1.1", "x-amzn-errortype": code}
-        return 501, headers, json.dumps({"__type": code, "message": message})
+        return Response(json.dumps({"__type": code, "message": message}), 501, headers)
     element = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
-    if self.service_name == "ec2":
-        body = f"<Response><Errors>{element}</Errors><RequestID>emulator</RequestID></Response>"
-    else:
-        body = f"<ErrorResponse>{element}<RequestId>emulator</RequestId></ErrorResponse>"
-    return 501, {"content-type": "text/xml"}, body
+    if "/ec2/aws4_request" in authorization:
+        element = f"<Response><Errors>{element}</Errors><RequestID>emulator</RequestID></Response>"
+    elif "/s3/aws4_request" not in authorization:
+        element = f"<ErrorResponse>{element}<RequestId>emulator</RequestId></ErrorResponse>"
+    return Response(element, 501, {"content-type": "text/xml"})

@@ -77,7 +77,7 @@ def put_bucket_notification_configuration(original, self, bucket_name, configura
 
 def filter_of(configuration):
     rules = as_list(((configuration.get("Filter") or {}).get("S3Key") or {}).get("FilterRule") or [])
-    named = {rule["Name"].lower(): rule["Value"] for rule in rules}
+    named = {rule["Name"].lower(): rule["Value"] or "" for rule in rules}
     return as_list(configuration["Event"]), named.get("prefix", ""), named.get("suffix", "")
 
 

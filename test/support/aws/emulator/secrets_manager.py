@@ -1,4 +1,5 @@
-"""Secrets Manager: the name of a secret deleted without recovery stays blocked for a while, where a test says so."""
+"""Secrets Manager: the name of a secret that is scheduled for deletion is blocked, and that of one deleted without recovery
+for a while, where a test says so."""
 
 from moto.secretsmanager.exceptions import InvalidRequestException
 from moto.secretsmanager.models import SecretsManagerBackend
@@ -25,7 +26,13 @@ def delete_secret(original, self, secret_id, recovery_window_in_days, force_dele
 def create_secret(original, self, name, *rest, **named):
     if blocked_of(self).get(name, 0) > 0:
         blocked_of(self)[name] -= 1
-        raise InvalidRequestException(
-            "You can't create this secret because a secret with this name is already scheduled for deletion."
-        )
+        refuse()
+    if name in self.secrets and self.secrets[name].is_deleted():
+        refuse()
     return original(self, name, *rest, **named)
+
+
+def refuse():
+    raise InvalidRequestException(
+        "You can't create this secret because a secret with this name is already scheduled for deletion."
+    )
