@@ -1,10 +1,10 @@
 /** Stopping and starting the RDS instance, from whatever state it is in. */
 
-import { isAwsError } from '../../aws/aws-error.ts';
 import type { DatabaseInstance } from '../../aws/rds.ts';
 import { startInstance, stopInstance } from '../../aws/rds-power.ts';
 import { waitFor } from '../../aws/wait.ts';
 import { CdcError } from '../../errors.ts';
+import { despiteLostReply } from './despite-lost-reply.ts';
 import { type AwsRun, findDatabase } from './run.ts';
 
 /** What was done: `already` nothing. `not ours`: the source is no instance of RDS that we made. */
@@ -23,7 +23,10 @@ export async function stopDatabase(run: AwsRun): Promise<PowerChange> {
   if (seen === undefined) return 'not ours';
   if (seen.status === 'stopped') return 'already';
   if (seen.status === 'available')
-    await despiteLostReply(run, ['stopping', 'stopped'], () => stopInstance(session, names.database));
+    await despiteLostReply(
+      () => stopInstance(session, names.database),
+      () => isAt(run, 'stopping', 'stopped'),
+    );
   await settle(run, 'stop', ['stopped']);
   return 'done';
 }
@@ -34,22 +37,16 @@ export async function startDatabase(run: AwsRun): Promise<PowerChange> {
   if (seen === undefined) return 'not ours';
   if (seen.status === 'available') return 'already';
   if (seen.status === 'stopped')
-    await despiteLostReply(run, ['starting', 'available', 'configuring-enhanced-monitoring', 'backing-up'], () =>
-      startInstance(session, names.database),
+    await despiteLostReply(
+      () => startInstance(session, names.database),
+      () => isAt(run, 'starting', 'available', 'configuring-enhanced-monitoring', 'backing-up'),
     );
   await settle(run, 'start', ['available']);
   return 'done';
 }
 
-/** The SDK asks again when a reply is lost; AWS then says that the instance is not in the state for it, because it has begun. */
-async function despiteLostReply(run: AwsRun, begun: readonly string[], change: () => Promise<void>): Promise<void> {
-  try {
-    await change();
-  } catch (error) {
-    if (!isAwsError(error, 'wrong-state')) throw error;
-    const seen = await findDatabase(run);
-    if (seen === undefined || !begun.includes(seen.status)) throw error;
-  }
+async function isAt(run: AwsRun, ...states: string[]): Promise<boolean> {
+  return states.includes((await findDatabase(run))?.status ?? 'gone');
 }
 
 /** Waits until the instance is in one of the states; throws for one that it never leaves. */

@@ -18,6 +18,7 @@ import { awsOf } from '../aws/names.ts';
 import { chooseTask, isRunning, type KnownTasks, type TaskChoice, type TaskRequest } from './choose-task.ts';
 import { ensureConnections } from './connections.ts';
 import { startDatabase } from './database-power.ts';
+import { despiteLostReply } from './despite-lost-reply.ts';
 import { mergeOnGlue } from './follow-glue-run.ts';
 import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
 import { checkBinlogReaches, readPosition, type SourceView, viewSource } from './source-view.ts';
@@ -135,7 +136,7 @@ async function begin(
     const { task, how } = choice;
     if (task.kind !== 'full-load' && task.checkpoint !== undefined) await checkReach(run, task.checkpoint);
     await bringUpToDate(run, task, wanted);
-    await startDespiteLostReply(run, task, how);
+    await start(run, task, how);
     return { name: task.name, before: task, position: task.checkpoint ?? task.startPosition };
   }
   const position = await startPositionOf(run, choice);
@@ -145,7 +146,7 @@ async function begin(
       load_position: await readPosition(await run.address(), run.session.signal),
     });
   const task = await createOrAdopt(run, { kind: choice.kind, ready, ...wanted, position });
-  await startDespiteLostReply(run, task, 'start-replication');
+  await start(run, task, 'start-replication');
   // Only now is the deleted task overtaken: until the new one runs, its place is the only trace.
   if (choice.kind === 'cdc' && notes.retired !== undefined) {
     const { retired, ...rest } = notes;
@@ -224,17 +225,15 @@ async function bringUpToDate(
   await settleTask(run, task.name);
 }
 
-/** DMS refuses to start what starts already: when the reply to a first attempt was lost, that is what we wanted. */
-async function startDespiteLostReply(run: AwsRun, task: ReplicationTask, how: StartType): Promise<void> {
+async function start(run: AwsRun, task: ReplicationTask, how: StartType): Promise<void> {
   run.progress.update(`starting ${task.name}`);
-  try {
-    await startTask(run.session, task, how);
-  } catch (error) {
-    if (!isAwsError(error, 'wrong-state')) throw error;
-    const seen = await findTask(run.session, task.name);
-    const hasStarted = seen !== undefined && seen.startedAt?.getTime() !== task.startedAt?.getTime();
-    if (seen === undefined || !(isRunning(seen) || hasStarted)) throw error;
-  }
+  await despiteLostReply(
+    () => startTask(run.session, task, how),
+    async () => {
+      const seen = await findTask(run.session, task.name);
+      return seen !== undefined && (isRunning(seen) || seen.startedAt?.getTime() !== task.startedAt?.getTime());
+    },
+  );
 }
 
 /** Tables whose load ended after this start. */

@@ -1,14 +1,15 @@
 /** `stop` on AWS: the replication task, then the database; with `all` also the replication instance, which cannot be stopped. */
 
-import { deleteReplicationInstance, stopTask } from '../../aws/dms.ts';
+import { deleteReplicationInstance } from '../../aws/dms.ts';
 import { findTask, type ReplicationTask } from '../../aws/dms-task.ts';
 import { waitFor } from '../../aws/wait.ts';
 import { CdcError } from '../../errors.ts';
 import { stopDatabase } from './database-power.ts';
+import { despiteLostReply } from './despite-lost-reply.ts';
 import { reloadTaskName } from './reload.ts';
 import { type AwsRun, findInstance } from './run.ts';
 import { readNotes, writeNotes } from './task-notes.ts';
-import { removeTask, settleTask } from './task-progress.ts';
+import { removeTask, settleTask, stopAndSettle } from './task-progress.ts';
 
 export interface AwsStopReport {
   /** By name: what was stopped, was so already, or was deleted (`all`). */
@@ -52,22 +53,7 @@ async function stopTaskOf(run: AwsRun, name: string): Promise<{ task: Replicatio
     const task = await settleTask(run, name);
     return task && { task, did: found.status === 'stopping' };
   }
-  run.progress.update(`stopping the replication task ${name}: it writes what it has`);
-  await stopTask(run.session, found.arn);
-  const task = await waitFor<ReplicationTask | undefined>(run.session, {
-    what: `the replication task ${name} to stop`,
-    look: async () => {
-      const seen = await findTask(run.session, name);
-      // One that was just starting may not have been ready to be stopped.
-      if (seen?.status === 'running') await stopTask(run.session, seen.arn);
-      return seen;
-    },
-    isReady: (seen) => seen === undefined || ['stopped', 'failed', 'ready'].includes(seen.status),
-    describe: (seen) => seen?.status ?? 'gone',
-    everySeconds: 5,
-    boundSeconds: 15 * 60,
-    onLook: (seen) => run.progress.update(`stopping the replication task ${name} (${seen?.status})`),
-  });
+  const task = await stopAndSettle(run, found);
   return task && { task, did: true };
 }
 
@@ -118,7 +104,11 @@ async function removeInstance(run: AwsRun): Promise<'deleted' | 'absent'> {
     boundSeconds: 40 * 60,
   });
   if (found === undefined) return 'absent';
-  if (found.status !== 'deleting') await deleteReplicationInstance(session, found.arn);
+  if (found.status !== 'deleting')
+    await despiteLostReply(
+      () => deleteReplicationInstance(session, found.arn),
+      async () => [undefined, 'deleting'].includes((await look())?.status),
+    );
   await waitFor(session, {
     what: `the replication instance ${names.replicationInstance} to go`,
     look,

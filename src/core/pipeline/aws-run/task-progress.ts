@@ -1,9 +1,10 @@
 /** Watching a replication task until it has done what was asked for, or has failed. */
 
-import { deleteTask } from '../../aws/dms.ts';
+import { deleteTask, stopTask } from '../../aws/dms.ts';
 import { findTask, type ReplicationTask, type TableStatistics, tableStatistics } from '../../aws/dms-task.ts';
 import { waitFor } from '../../aws/wait.ts';
 import { CancelledError, CdcError, throwIfCancelled } from '../../errors.ts';
+import { despiteLostReply } from './despite-lost-reply.ts';
 import type { AwsRun } from './run.ts';
 import { isLoadOver, loadTroubles, type TableTrouble, tableTroubles, taskFailure } from './task-outcome.ts';
 
@@ -15,6 +16,8 @@ export interface TaskSeen {
 const LOOK_SECONDS = 5;
 /** DMS may show a task as it was for a moment after its start was accepted. */
 const STALE_SECONDS = 180;
+/** And a task that has stopped before it says why, and how far it came. */
+const REASON_LOOKS = 6;
 
 /** States that pass by themselves; `starting` counts as running. */
 const PASSING: ReadonlySet<string> = new Set(['creating', 'modifying', 'stopping', 'testing', 'moving', 'deleting']);
@@ -32,9 +35,39 @@ export async function settleTask(run: AwsRun, name: string): Promise<Replication
   });
 }
 
+/** Has a running task stop; returns it with its reason and checkpoint, which come a moment later. */
+export async function stopAndSettle(run: AwsRun, task: ReplicationTask): Promise<ReplicationTask | undefined> {
+  const { session, progress } = run;
+  const { name } = task;
+  progress.update(`stopping the replication task ${name}: it writes what it has`);
+  await stopTask(session, task.arn);
+  let looksWithoutReason = 0;
+  return waitFor<ReplicationTask | undefined>(session, {
+    what: `the replication task ${name} to stop`,
+    look: async () => {
+      const seen = await findTask(session, name);
+      // One that was just starting may not have been ready to be stopped.
+      if (seen?.status === 'running') await stopTask(session, seen.arn);
+      return seen;
+    },
+    isReady: (seen) => {
+      if (seen === undefined) return true;
+      if (!['stopped', 'failed', 'ready'].includes(seen.status)) return false;
+      return seen.stopReason !== undefined || ++looksWithoutReason > REASON_LOOKS;
+    },
+    describe: (seen) => seen?.status ?? 'gone',
+    everySeconds: LOOK_SECONDS,
+    boundSeconds: 15 * 60,
+    onLook: (seen) => progress.update(`stopping the replication task ${name} (${seen?.status})`),
+  });
+}
+
 /** Of a task that does not run; returns when it has gone. */
 export async function removeTask(run: AwsRun, task: ReplicationTask): Promise<void> {
-  await deleteTask(run.session, task.arn);
+  await despiteLostReply(
+    () => deleteTask(run.session, task.arn),
+    async () => [undefined, 'deleting'].includes((await findTask(run.session, task.name))?.status),
+  );
   await waitFor<ReplicationTask | undefined>(run.session, {
     what: `the replication task ${task.name} to go`,
     look: () => findTask(run.session, task.name),
@@ -74,6 +107,7 @@ async function watch(
   const since = session.clock.now();
   const told = new Set<string>();
   let timesRunning = 0;
+  let looksWithoutReason = 0;
   for (;;) {
     throwIfCancelled(session.signal);
     const task = await findTask(session, name);
@@ -102,7 +136,8 @@ async function watch(
       if (isLoaded && timesRunning >= 2 && task.kind !== 'full-load') return judged({ task, tables }, expected);
     } else if (isUnderWay(task)) {
       progress.update(`${name} is ${task.status}`);
-    } else return ended(run, task, expected);
+    } else if (task.status !== 'stopped' || task.stopReason !== undefined || ++looksWithoutReason > REASON_LOOKS)
+      return ended(run, task, expected);
     await session.clock.sleep(LOOK_SECONDS * 1000, session.signal);
   }
 }

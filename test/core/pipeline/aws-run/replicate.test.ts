@@ -122,7 +122,7 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
     expect(ReplicationTasks?.find((task) => task.MigrationType === 'cdc')).toMatchObject({
       CdcStartPosition: position,
     });
-    expect(await replicate(onlyLoad)).toMatchObject({ state: 'finished', task: 'shop-full-load' });
+    expect(await replicate(onlyLoad)).toMatchObject({ state: 'already', loaded: [] });
     expect(await replicate(both)).toMatchObject({ state: 'already', task: 'shop-cdc' });
   });
 
@@ -164,7 +164,7 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
     alterTables({ persons: 'Table error' });
     await expect(replicate()).rejects.toMatchObject({
       code: 'task.tables',
-      message: expect.stringMatching(/runs on without them[^]*shop\.persons: DMS stopped it/),
+      message: expect.stringMatching(/runs on without them[\s\S]*shop\.persons: DMS stopped it/),
       hint: expect.stringContaining('cdc reload shop.persons'),
     });
     expect(world.warnings).toEqual([expect.stringContaining('shop.persons')]);
@@ -175,7 +175,7 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
     alterTables({ orders: 'Before load' });
     await expect(replicate(onlyLoad)).rejects.toMatchObject({
       code: 'task.tables',
-      message: expect.stringMatching(/ended well, but a table is not loaded whole[^]*shop\.orders/),
+      message: expect.stringMatching(/ended well, but a table is not loaded whole[\s\S]*shop\.orders/),
     });
   });
 
@@ -200,7 +200,7 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
   test('a table without a key is left out, with its reason, and does not hold up the rest', async () => {
     await server.query('CREATE TABLE shop.loose (a INT)');
     const report = await replicate();
-    expect(report.left_out).toEqual([{ table: 'shop.loose', reason: expect.stringContaining('key') }]);
+    expect(report.left_out).toEqual([{ table: 'shop.loose', reason: expect.stringContaining('PRIMARY KEY') }]);
     const { ReplicationTasks } = await world.clients.dms.describeReplicationTasks({});
     expect(ReplicationTasks?.[0]?.TableMappings).toContain('"table-name":"loose"},"rule-action":"exclude"');
   });
