@@ -3,6 +3,7 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
+import { type MergedTable, mergedTable } from '../cli/merged-table.ts';
 import { count, textTable } from '../cli/table.ts';
 import { formatTableName, type TableName } from '../core/change.ts';
 import { needStagedFile } from '../core/change-file/find-file.ts';
@@ -10,7 +11,6 @@ import type { ConfigOverride } from '../core/config.ts';
 import { withEngine } from '../core/engine/engine.ts';
 import { CancelledError, UsageError } from '../core/errors.ts';
 import { mergeLooseFile } from '../core/merge/merge-loose-file.ts';
-import type { TableMergeReport } from '../core/merge/merge-table.ts';
 import {
   chooseStagedTables,
   countPending,
@@ -46,24 +46,6 @@ export interface PendingOptions {
 }
 
 export type MergeOptions = LooseFileOptions | PendingOptions;
-
-/** One table of the report; fields are a promise (`merge --json`). */
-interface MergedTable {
-  schema: string;
-  table: string;
-  files: number;
-  changes: number;
-  inserted: number;
-  updated: number;
-  deleted: number;
-  quarantined: number;
-  /** The lake table's version now; -1 where there is none yet. */
-  version: number;
-  seconds: number;
-  /** Why something that is there is not merged yet. */
-  waiting?: string;
-  error?: { code: string; message: string; hint?: string };
-}
 
 export interface MergeReport {
   tables: MergedTable[];
@@ -151,7 +133,9 @@ export const command = defineCommand({
     if (merged.length === 0)
       return report.already === true
         ? 'already merged: the same bytes were applied before (--again applies them)'
-        : 'already merged: nothing is pending';
+        : report.tables.some(({ waiting }) => waiting !== undefined)
+          ? 'nothing was merged'
+          : 'already merged: nothing is pending';
     return textTable(merged, [
       { title: 'table', value: ({ schema, table }) => `${schema}.${table}` },
       { title: 'files', value: ({ files }) => files, right: true },
@@ -185,7 +169,7 @@ async function mergeLoose(options: LooseFileOptions, context: Context): Promise<
     }),
   );
   return {
-    tables: [tableOf(report)],
+    tables: [mergedTable(report)],
     engine: 'local',
     ...(report.already && { already: true }),
     ...(flags.dryRun && { dry_run: true }),
@@ -238,17 +222,12 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
 
 const nothing = { files: 0, changes: 0, inserted: 0, updated: 0, deleted: 0, quarantined: 0, version: -1, seconds: 0 };
 
-function tableOf(report: TableMergeReport): MergedTable {
-  const { bytesWritten: _, already: __, waits: ___, ...table } = report;
-  return table;
-}
-
 /** The table's line of the report; an error and a wait are also said, for the answer's columns have no room for them. */
 function outcomeOf(outcome: MergeOutcome, progress: Context['progress']): MergedTable {
   if ('report' in outcome) {
     const { waiting } = outcome.report;
     if (waiting !== undefined) progress.warn(`waiting: ${waiting}`);
-    return tableOf(outcome.report);
+    return mergedTable(outcome.report);
   }
   const { code, message, hint } = outcome.error;
   progress.warn(hint === undefined ? message : `${message}\n→ ${hint}`);

@@ -2,10 +2,11 @@
 
 import { basename } from 'node:path';
 import { defineCommand } from '../cli/command.ts';
+import { type MergedTable, mergedTable } from '../cli/merged-table.ts';
 import { count } from '../cli/table.ts';
 import { needStagedFile } from '../core/change-file/find-file.ts';
 import { withEngine } from '../core/engine/engine.ts';
-import { mergeTable, type TableMergeReport } from '../core/merge/merge-table.ts';
+import { mergeTable } from '../core/merge/merge-table.ts';
 import { countPending } from '../core/pipeline/merge-pending.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 
@@ -41,29 +42,26 @@ export const command = defineCommand({
     const result = await withEngine({ ...pipeline.engineOptions, signal }, (engine) =>
       mergeTable({ ...pipeline.mergeOf(table), engine, upTo: key, signal, progress }),
     );
-    return { ...event, result };
+    return { ...event, result: mergedTable(result), already: result.already === true };
   },
-  json: (report) =>
-    'result' in report
-      ? { ...report, result: { ...report.result, bytesWritten: undefined } }
-      : { ...report, dry_run: true },
+  json: (report) => ('result' in report ? report : { ...report, dry_run: true }),
   render: (report) =>
     [
       `store   ${report.store}`,
       `key     ${report.key}`,
       `file    ${report.file}`,
-      `result  ${'result' in report ? resultOf(report.result) : would(report.would_merge)}`,
+      `result  ${'result' in report ? resultOf(report) : would(report.would_merge)}`,
     ].join('\n'),
 });
 
 type TriggerReport = { store: string; key: string; file: string } & (
-  | { result: TableMergeReport }
+  | { result: MergedTable; already: boolean }
   | { would_merge: number }
 );
 
-function resultOf(result: TableMergeReport): string {
-  if (result.already) return `already merged: version ${result.version}`;
-  const { inserted, updated, deleted, version, seconds } = result;
+function resultOf({ result, already }: { result: MergedTable; already: boolean }): string {
+  const { inserted, updated, deleted, version, seconds, waiting } = result;
+  if (already) return waiting === undefined ? `already merged: version ${version}` : `waiting: ${waiting}`;
   return `${inserted} inserted, ${updated} updated, ${deleted} deleted: version ${version} in ${seconds.toFixed(2)} s`;
 }
 

@@ -1,0 +1,28 @@
+/** What a merge did to one table, as `merge --json` and `trigger --json` print it. */
+
+import type { TableMergeReport } from '../core/merge/merge-table.ts';
+
+/** One table of the report; fields are a promise (`merge --json`). */
+export interface MergedTable {
+  schema: string;
+  table: string;
+  files: number;
+  changes: number;
+  inserted: number;
+  updated: number;
+  deleted: number;
+  quarantined: number;
+  /** The lake table's version now; -1 where there is none yet. */
+  version: number;
+  seconds: number;
+  /** Why something that is there is not merged yet. */
+  waiting?: string;
+  error?: { code: string; message: string; hint?: string };
+}
+
+/** Field by field: what the core adds to its report is no promise of ours. */
+export function mergedTable(report: TableMergeReport): MergedTable {
+  const { schema, table, files, changes, inserted, updated, deleted, quarantined, version, seconds, waiting } = report;
+  const counts = { files, changes, inserted, updated, deleted, quarantined, version, seconds };
+  return { schema, table, ...counts, ...(waiting !== undefined && { waiting }) };
+}
