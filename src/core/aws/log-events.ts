@@ -17,7 +17,12 @@ export interface LogLine {
 export async function readLogLines(
   session: AwsSession,
   group: string,
-  options: { since: Date; stream?: string },
+  options: {
+    since: Date;
+    stream?: string;
+    /** CloudWatch's filter: terms that all occur. */
+    pattern?: string;
+  },
 ): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   let token: string | undefined;
@@ -29,6 +34,7 @@ export async function readLogLines(
             logGroupName: group,
             startTime: options.since.getTime(),
             ...(options.stream === undefined ? {} : { logStreamNamePrefix: options.stream }),
+            ...(options.pattern === undefined ? {} : { filterPattern: options.pattern }),
             ...(token === undefined ? {} : { nextToken: token }),
           }),
           abort,

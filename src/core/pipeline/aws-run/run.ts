@@ -7,7 +7,8 @@ import type { SourceAddress } from '../../binlog/connection.ts';
 import type { Config } from '../../config.ts';
 import { CdcError } from '../../errors.ts';
 import type { Progress } from '../../progress.ts';
-import type { AwsNames } from '../aws/names.ts';
+import { type AwsNames, awsNames } from '../aws/names.ts';
+import { awsSourceAddress } from '../aws/source-address.ts';
 import type { NotesStore } from './task-notes.ts';
 
 export interface AwsRun {
@@ -18,6 +19,25 @@ export interface AwsRun {
   /** Of a user that may read the tables and ask for the binlog's position. */
   address(): Promise<SourceAddress>;
   progress: Progress;
+}
+
+export function openAwsRun(options: {
+  session: AwsSession;
+  config: Config;
+  staging: NotesStore;
+  progress: Progress;
+  /** Of a source given by URL; asked at the moment of connecting. */
+  sourcePassword: () => Promise<string>;
+}): AwsRun {
+  const { session, config, staging, progress, sourcePassword } = options;
+  return {
+    session,
+    config,
+    names: awsNames(config),
+    staging,
+    progress,
+    address: () => awsSourceAddress({ session, config, user: 'admin', sourcePassword }),
+  };
 }
 
 export interface ReadyInstance {

@@ -63,7 +63,7 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
   test('connections are tested before a task is started', async () => {
     await aws.control({ connection_fail: 'Access denied for user' });
     await expect(replicate()).rejects.toMatchObject({
-      code: 'connection.failed',
+      code: 'aws.connection-failed',
       message: expect.stringContaining('Access denied for user'),
     });
     expect(await tasks()).toEqual([]);

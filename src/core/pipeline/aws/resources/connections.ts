@@ -1,6 +1,7 @@
 /** The connection tests: DMS starts no task before both have succeeded (guide, sections 5.1 and 5.2). */
 
-import { type Connection, findConnection, testConnection } from '../../../aws/dms.ts';
+import { type Connection, type ConnectionPair, findConnection, testConnection } from '../../../aws/dms.ts';
+import type { AwsSession } from '../../../aws/session.ts';
 import { waitFor } from '../../../aws/wait.ts';
 import { CdcError } from '../../../errors.ts';
 import type { AwsContext, Resource } from '../resource.ts';
@@ -52,29 +53,40 @@ export function connections(): Resource {
 
   async function test(context: AwsContext): Promise<void> {
     await Promise.all(
-      SIDES.map(async (side) => {
-        const known = await connectionOf(context, side);
-        if (known?.status === 'successful') return;
-        if (known?.status !== 'testing')
-          await testConnection(context.session, {
-            endpointArn: idOf(context, side.idName),
+      SIDES.map(({ name, idName }) =>
+        testUntilSuccessful(context.session, {
+          side: name,
+          pair: {
+            endpointArn: idOf(context, idName),
             instanceArn: idOf(context, 'replication_instance'),
-          });
-        await waitFor(context.session, {
-          what: `the connection test of the ${side.name} endpoint`,
-          look: () => connectionOf(context, side),
-          isReady(seen) {
-            if (seen?.status === 'failed') throw failedTest(side, seen);
-            return seen?.status === 'successful';
           },
-          describe: (seen) => seen?.status ?? 'not begun',
-          everySeconds: 5,
-          boundSeconds: 600,
-          onLook: (seen) => context.report('connections', `${side.name} ${seen?.status ?? 'not begun'}`),
-        });
-      }),
+          report: (state) => context.report('connections', `${name} ${state}`),
+        }),
+      ),
     );
   }
+}
+
+/** A test that has succeeded counts until its endpoint is changed: DMS forgets it then. Throws `aws.connection-failed`. */
+export async function testUntilSuccessful(
+  session: AwsSession,
+  { side, pair, report }: { side: Side['name']; pair: ConnectionPair; report: (state: string) => void },
+): Promise<void> {
+  const known = await findConnection(session, pair);
+  if (known?.status === 'successful') return;
+  if (known?.status !== 'testing') await testConnection(session, pair);
+  await waitFor(session, {
+    what: `the connection test of the ${side} endpoint`,
+    look: () => findConnection(session, pair),
+    isReady(seen) {
+      if (seen?.status === 'failed') throw failedTest(side, seen);
+      return seen?.status === 'successful';
+    },
+    describe: (seen) => seen?.status ?? 'not begun',
+    everySeconds: 5,
+    boundSeconds: 600,
+    onLook: (seen) => report(seen?.status ?? 'not begun'),
+  });
 }
 
 function connectionOf(context: AwsContext, side: Side): Promise<Connection | undefined> {
@@ -85,16 +97,16 @@ function connectionOf(context: AwsContext, side: Side): Promise<Connection | und
 }
 
 /** Causes as they have been met (reference: aws 7.3). */
-function failedTest(side: Side, { failure = 'DMS gives no reason' }: Connection): CdcError {
+function failedTest(side: Side['name'], { failure = 'DMS gives no reason' }: Connection): CdcError {
   const hint =
-    side.name === 'source'
+    side === 'source'
       ? /secret/i.test(failure)
         ? 'DMS may not read the secret yet: run cdc init again in two minutes'
         : /Access denied|password/i.test(failure)
           ? 'cdc init --only users   # sets the password of its user again'
           : 'check that the database runs and lets the replication instance connect (its security group)'
       : 'check that the bucket is in the same region, not versioned, and that nobody changed the role; a new role takes two minutes';
-  return new CdcError('aws.connection-failed', `testing the connection of DMS to the ${side.name}: ${failure}`, {
+  return new CdcError('aws.connection-failed', `testing the connection of DMS to the ${side}: ${failure}`, {
     hint,
   });
 }

@@ -1,0 +1,244 @@
+/** One picture of a pipeline on AWS: its task and tables, database and replication instance, tests, function, job and cost. */
+
+import { z } from 'zod';
+import { findEndpoint, findReplicationInstance } from '../../aws/dms.ts';
+import { findTask, type ReplicationTask, type TableStatistics, tableStatistics } from '../../aws/dms-task.ts';
+import { latestRuns } from '../../aws/glue-run.ts';
+import { findFunction } from '../../aws/lambda.ts';
+import { readLogLines } from '../../aws/log-events.ts';
+import { findInstance as findDatabaseInstance } from '../../aws/rds.ts';
+import { formatTableName } from '../../change.ts';
+import { connectionState } from './connections.ts';
+import { reloadTaskName } from './reload.ts';
+import type { AwsRun } from './run.ts';
+import { type RunningCost, runningCost, standingOf } from './running-cost.ts';
+import { readNotes } from './task-notes.ts';
+import { tableTroubles, taskFailure } from './task-outcome.ts';
+
+export interface AwsProblem {
+  code: string;
+  message: string;
+  hint?: string;
+}
+
+export interface AwsTableStatus {
+  schema: string;
+  table: string;
+  /** As `status` on every target has them. */
+  state: 'loading' | 'following' | 'stopped' | 'idle';
+  /** DMS gives one for the whole task. */
+  position: string | null;
+  /** Known to the lake alone: filled in by whoever reads it. */
+  lag_seconds: number | null;
+  pending_files: number | null;
+  rows: number | null;
+  version: number | null;
+  quarantined: number;
+  error: AwsProblem | null;
+  /** In DMS's words. */
+  dms_state: string;
+  loaded_rows: number;
+  inserts: number;
+  updates: number;
+  deletes: number;
+}
+
+export interface AwsTaskStatus {
+  name: string;
+  kind: string;
+  state: string;
+  /** Of a full load. */
+  percent: number;
+  started_at: string | null;
+  /** Why it stopped, or failed. */
+  reason: string | null;
+}
+
+export interface AwsStatusReport {
+  target: 'aws';
+  slots: { source: string; capture: string; store: string; merge: string };
+  worker: { state: string; pid: null; error?: AwsProblem };
+  server: string;
+  tables: AwsTableStatus[];
+  aws: {
+    account: string;
+    region: string;
+    database: string;
+    replication_instance: string;
+    connections: { source: string; target: string };
+    tasks: AwsTaskStatus[];
+    /** Where `cdc start` goes on after `stop --all`. */
+    resumes_from: string | null;
+    function: { state: string; last_error: { time: string; text: string } | null };
+    merge: { run: string; state: string; started_at: string | null; seconds: number; error: string | null } | null;
+    cost: RunningCost;
+  };
+}
+
+export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
+  const { session, config, names } = run;
+  const [database, instance, source, target, tasks, fn, merges] = await Promise.all([
+    config.source.kind === 'rds' ? findDatabaseInstance(session, names.database) : undefined,
+    findReplicationInstance(session, names.replicationInstance),
+    findEndpoint(session, names.sourceEndpoint),
+    findEndpoint(session, names.targetEndpoint),
+    allTasks(run),
+    findFunction(session, names.function),
+    latestRuns(session, names.job),
+  ]);
+  const connection = async (endpoint: { arn: string } | undefined) =>
+    instance === undefined || endpoint === undefined
+      ? 'not tested'
+      : connectionState(run, { endpointArn: endpoint.arn, instanceArn: instance.arn });
+  const leading = leadingTask(tasks);
+  const statistics = leading === undefined ? [] : await tableStatistics(session, leading);
+  const failure = leading && taskProblem(leading);
+  const merge = merges?.[0];
+  const databaseState = config.source.kind === 'rds' ? (database?.status ?? 'absent') : 'not ours';
+  return {
+    target: 'aws',
+    slots: {
+      source:
+        config.source.kind === 'url'
+          ? `${config.source.host}:${config.source.port}`
+          : `${names.database}${database?.host === undefined ? '' : ` (${database.host})`}`,
+      capture: 'dms',
+      store: `${config.staging.location}, ${config.lake.location}`,
+      merge: 'glue',
+    },
+    worker: {
+      state: leading?.status ?? 'not running',
+      pid: null,
+      ...(failure === undefined ? {} : { error: failure }),
+    },
+    server: databaseState,
+    tables: statistics.map((table) => tableStatus(table, leading)),
+    aws: {
+      account: session.account,
+      region: session.region,
+      database: databaseState,
+      replication_instance: instance?.status ?? 'absent',
+      connections: { source: await connection(source), target: await connection(target) },
+      tasks: tasks.map((task) => ({
+        name: task.name,
+        kind: task.kind,
+        state: task.status,
+        percent: task.percent,
+        started_at: task.startedAt?.toISOString() ?? null,
+        reason: taskFailure(task) ?? task.stopReason ?? null,
+      })),
+      resumes_from: (await notesIfReadable(run))?.retired?.from ?? null,
+      function: { state: fn?.state ?? 'absent', last_error: fn === undefined ? null : await lastError(run) },
+      merge:
+        merge === undefined
+          ? null
+          : {
+              run: merge.id,
+              state: merge.state,
+              started_at: merge.startedAt?.toISOString() ?? null,
+              seconds: merge.seconds,
+              error: merge.error ?? null,
+            },
+      cost: runningCost(config, standingOf({ database: database?.status, instance: instance?.status })),
+    },
+  };
+}
+
+/** Something needs a person: a task or table that failed, a test or the last merge that did. */
+export function isUnwellOnAws(report: AwsStatusReport): boolean {
+  const { worker, tables, aws } = report;
+  return (
+    worker.error !== undefined ||
+    tables.some(({ error }) => error !== null) ||
+    Object.values(aws.connections).some((state) => state.startsWith('failed')) ||
+    (aws.merge !== null && /^(FAILED|ERROR|TIMEOUT|EXPIRED)$/.test(aws.merge.state)) ||
+    (aws.tasks.length > 0 && !['running', 'starting'].includes(worker.state) && aws.tasks.some(isFollower))
+  );
+}
+
+function isFollower({ kind }: AwsTaskStatus): boolean {
+  return kind !== 'full-load';
+}
+
+async function allTasks(run: AwsRun): Promise<ReplicationTask[]> {
+  const { cdc, 'full-load-and-cdc': both, 'full-load': load } = run.names.task;
+  const found = await Promise.all(
+    [cdc, both, load, reloadTaskName(run.config)].map((name) => findTask(run.session, name)),
+  );
+  return found.filter((task) => task !== undefined);
+}
+
+/** The one that follows, else the one that loads: the first of those that there are. */
+function leadingTask(tasks: readonly ReplicationTask[]): ReplicationTask | undefined {
+  return tasks[0];
+}
+
+function taskProblem(task: ReplicationTask): AwsProblem | undefined {
+  const failure = taskFailure(task);
+  if (failure === undefined) return undefined;
+  return { code: 'task.failed', message: `the replication task ${task.name} has failed: ${failure}`, hint: 'cdc logs' };
+}
+
+function tableStatus(table: TableStatistics, task: ReplicationTask | undefined): AwsTableStatus {
+  const [trouble] = tableTroubles([table]);
+  const follows = task !== undefined && task.kind !== 'full-load' && task.status === 'running';
+  const isLoaded = task?.kind === 'cdc' || table.state === 'Table completed';
+  return {
+    schema: table.schema,
+    table: table.table,
+    state: trouble !== undefined ? 'stopped' : !isLoaded ? 'loading' : follows ? 'following' : 'idle',
+    position: task?.checkpoint ?? task?.startPosition ?? null,
+    lag_seconds: null,
+    pending_files: null,
+    rows: null,
+    version: null,
+    quarantined: 0,
+    error:
+      trouble === undefined
+        ? null
+        : {
+            code: 'task.tables',
+            message: `${trouble.table}: ${trouble.reason}`,
+            hint: `cdc reload ${formatTableName(table)}`,
+          },
+    dms_state: table.state,
+    loaded_rows: table.loadRows,
+    inserts: table.inserts,
+    updates: table.updates,
+    deletes: table.deletes,
+  };
+}
+
+/** Staging may not be there yet, or not any more: status is asked for then too. */
+async function notesIfReadable(run: AwsRun): Promise<Awaited<ReturnType<typeof readNotes>> | undefined> {
+  try {
+    return await readNotes(run.staging);
+  } catch {
+    return undefined;
+  }
+}
+
+const errorLine = z.object({ level: z.literal('error'), message: z.string(), why: z.string().optional() });
+const ERRORS_WITHIN_MS = 24 * 3600_000;
+
+/** The last that our function reported within a day. */
+async function lastError({ session, names }: AwsRun): Promise<{ time: string; text: string } | null> {
+  const since = new Date(session.clock.now() - ERRORS_WITHIN_MS);
+  const lines = await readLogLines(session, names.logGroup.lambda, { since, pattern: '"level" "error"' });
+  for (const { time, text } of lines.reverse()) {
+    const parsed = errorLine.safeParse(parseJson(text));
+    if (parsed.success) {
+      const { message, why } = parsed.data;
+      return { time: time.toISOString(), text: why === undefined ? message : `${message}: ${why}` };
+    }
+  }
+  return null;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
