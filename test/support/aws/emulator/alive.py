@@ -73,29 +73,41 @@ def dms(backend):
     for kind in KINDS:
         for arn, resource in store_of(backend)[kind].items():
             if resource.status != "gone":
-                yield f"dms:{kind}", resource.document[DMS_NAMES[kind]], lambda r=resource, a=arn: {
-                    **{key: value for key, value in r.wire().items() if not re.search("Date$|Time$|Stats$|Checkpoint", key)},
-                    "status": r.status,
-                    "tags": backend.tagger.get_tag_dict_for_resource(a),
-                    "ids": [a, a.split(":")[-1]] if kind != "subgrp" else [a],
-                }
+                yield (
+                    f"dms:{kind}",
+                    resource.document[DMS_NAMES[kind]],
+                    lambda r=resource, a=arn: {
+                        **{
+                            key: value
+                            for key, value in r.wire().items()
+                            if not re.search("Date$|Time$|Stats$|Checkpoint", key)
+                        },
+                        "status": r.status,
+                        "tags": backend.tagger.get_tag_dict_for_resource(a),
+                        "ids": [a, a.split(":")[-1]] if kind != "subgrp" else [a],
+                    },
+                )
 
 
 def rds(backend):
     for name, instance in backend.databases.items():
         if instance.status != "gone":
-            yield "rds", name, lambda i=instance: {
-                **{
-                    key: getattr(i, key)
-                    for key in (
-                        "status db_instance_class engine engine_version allocated_storage storage_type storage_encrypted "
-                        "backup_retention_period publicly_accessible multi_az deletion_protection master_username db_name "
-                        "db_parameter_group_name vpc_security_group_ids enabled_cloudwatch_logs_exports"
-                    ).split()
+            yield (
+                "rds",
+                name,
+                lambda i=instance: {
+                    **{
+                        key: getattr(i, key)
+                        for key in (
+                            "status db_instance_class engine engine_version allocated_storage storage_type storage_encrypted "
+                            "backup_retention_period publicly_accessible multi_az deletion_protection master_username db_name "
+                            "db_parameter_group_name vpc_security_group_ids enabled_cloudwatch_logs_exports"
+                        ).split()
+                    },
+                    "tags": tag_dict(i.tags),
+                    "ids": [i.dbi_resource_id],
                 },
-                "tags": tag_dict(i.tags),
-                "ids": [i.dbi_resource_id],
-            }
+            )
     for name, group in backend.db_parameter_groups.items():
         yield "rds-pg", name, lambda g=group: {"family": g.family, "parameters": g.parameters, "tags": tag_dict(g.tags)}
     for name, group in backend.subnet_groups.items():
@@ -109,24 +121,32 @@ def rds(backend):
 
 def lambdas(backend):
     for function in backend.list_functions():
-        yield "lambda", function.function_name, lambda f=function: {
-            **{
-                key: getattr(f, key)
-                for key in "run_time handler role memory_size timeout environment_vars code_sha_256 tags".split()
+        yield (
+            "lambda",
+            function.function_name,
+            lambda f=function: {
+                **{
+                    key: getattr(f, key)
+                    for key in "run_time handler role memory_size timeout environment_vars code_sha_256 tags".split()
+                },
+                "policy": f.policy.statements,
+                "reserved": f.reserved_concurrency,
             },
-            "policy": f.policy.statements,
-            "reserved": f.reserved_concurrency,
-        }
+        )
 
 
 def glue(backend):
     for name, job in backend.jobs.items():
         keys = "role command default_arguments timeout max_retries worker_type number_of_workers glue_version".split()
-        yield "glue", name, lambda j=job: {
-            **{key: getattr(j, key) for key in keys},
-            "execution": j.execution_property,
-            "tags": backend.get_tags(j.get_arn() if hasattr(j, "get_arn") else j.arn),
-        }
+        yield (
+            "glue",
+            name,
+            lambda j=job: {
+                **{key: getattr(j, key) for key in keys},
+                "execution": j.execution_property,
+                "tags": backend.get_tags(j.get_arn() if hasattr(j, "get_arn") else j.arn),
+            },
+        )
     for name, trigger in backend.triggers.items():
         yield "glue:trigger", name, lambda t=trigger: {"schedule": t.schedule, "actions": t.actions, "state": t.state}
 
@@ -135,12 +155,16 @@ def ec2(backend):
     for groups in backend.groups.values():
         for group in groups.values():
             if group.name != "default":
-                yield "ec2:security-group", group.name, lambda g=group: {
-                    "ingress": sorted(rule_text(rule) for rule in g.ingress_rules),
-                    "egress": sorted(rule_text(rule) for rule in g.egress_rules),
-                    "tags": tag_dict(g.get_tags()),
-                    "ids": [g.id],
-                }
+                yield (
+                    "ec2:security-group",
+                    group.name,
+                    lambda g=group: {
+                        "ingress": sorted(rule_text(rule) for rule in g.ingress_rules),
+                        "egress": sorted(rule_text(rule) for rule in g.egress_rules),
+                        "tags": tag_dict(g.get_tags()),
+                        "ids": [g.id],
+                    },
+                )
     for interface in backend.enis.values():
         yield "ec2:network-interface", interface.id, lambda: {}
     for endpoint in backend.vpc_end_points.values():
@@ -171,12 +195,16 @@ def secrets(backend):
 
 def iam(backend):
     for role in backend.roles.values():
-        yield "iam:role", role.name, lambda r=role: {
-            "trust": r.assume_role_policy_document,
-            "inline": {name: parsed(document) for name, document in r.policies.items()},
-            "managed": sorted(policy.arn for policy in r.managed_policies.values()),
-            "tags": tag_dict(r.get_tags() if hasattr(r, "get_tags") else r.tags),
-        }
+        yield (
+            "iam:role",
+            role.name,
+            lambda r=role: {
+                "trust": r.assume_role_policy_document,
+                "inline": {name: parsed(document) for name, document in r.policies.items()},
+                "managed": sorted(policy.arn for policy in r.managed_policies.values()),
+                "tags": tag_dict(r.get_tags() if hasattr(r, "get_tags") else r.tags),
+            },
+        )
     for policy in backend.managed_policies.values():
         if ":iam::aws:" not in policy.arn:
             yield "iam:policy", policy.name, lambda: {}
@@ -186,16 +214,20 @@ def iam(backend):
 
 def s3(backend):
     for bucket in backend.buckets.values():
-        yield "s3", bucket.name, lambda b=bucket: {
-            "policy": parsed(b.policy.decode()) if b.policy else None,
-            "public_access_block": b.public_access_block.to_config_dict() if b.public_access_block else None,
-            "ownership": b.ownership_rule,
-            "versioning": b.versioning_status,
-            "lifecycle": [rule.to_config_dict() for rule in b.rules],
-            "notification": b.notification_configuration.to_config_dict() if b.notification_configuration else None,
-            "tags": backend.tagger.get_tag_dict_for_resource(b.arn),
-            "objects": {key: version.etag for key, version in b.keys.items()},
-        }
+        yield (
+            "s3",
+            bucket.name,
+            lambda b=bucket: {
+                "policy": parsed(b.policy.decode()) if b.policy else None,
+                "public_access_block": b.public_access_block.to_config_dict() if b.public_access_block else None,
+                "ownership": b.ownership_rule,
+                "versioning": b.versioning_status,
+                "lifecycle": [rule.to_config_dict() for rule in b.rules],
+                "notification": b.notification_configuration.to_config_dict() if b.notification_configuration else None,
+                "tags": backend.tagger.get_tag_dict_for_resource(b.arn),
+                "objects": {key: version.etag for key, version in b.keys.items()},
+            },
+        )
 
 
 def parsed(document):

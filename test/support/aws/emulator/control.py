@@ -9,9 +9,9 @@ GET  /moto-api/cdc-control?settings                {"settings": {kind: {name: â€
 
 import json
 
+from moto.moto_api import state_manager
 from moto.moto_api._internal import urls
 from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_api import state_manager
 
 import real_mysql
 from alive import alive, settings

@@ -1,9 +1,10 @@
 """Who may assume a role and what it may do, asked by the services that are handed one; AWS's managed policies, few but fast."""
 
 import json
+import re
 
 from moto.iam import models
-from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.iam.access_control import IAMPolicy, IAMPolicyStatement, PermissionResult
 from moto.iam.models import iam_backends
 
 from common import TOLD
@@ -11,12 +12,16 @@ from common import TOLD
 # moto makes some 1,500 policies again at each reset, which takes a second: only those that pipelines attach.
 _wanted = ("AmazonDMS", "AWSLambda", "AWSGlue", "AmazonS3", "AmazonRDS", "CloudWatchLogs")
 models.aws_managed_policies_data = json.dumps(
-    {
-        name: policy
-        for name, policy in json.loads(models.aws_managed_policies_data).items()
-        if name.startswith(_wanted)
-    }
+    {name: policy for name, policy in json.loads(models.aws_managed_policies_data).items() if name.startswith(_wanted)}
 )
+
+
+def match_wildcards(pattern, string):
+    """moto knows * only, and takes the rest for a regular expression."""
+    return re.match(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".") + "$", string)
+
+
+IAMPolicyStatement._match = staticmethod(match_wildcards)
 
 
 def role_of(account, name_or_arn):

@@ -97,7 +97,9 @@ def create_function(original, self, spec):
                 f"The runtime parameter of {spec.get('Runtime')} is no longer supported for creating or updating functions."
             )
         if not spec.get("Handler"):
-            raise InvalidParameterValueException("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+            raise InvalidParameterValueException(
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+            )
     require_role(self.account_id, spec["Role"])
     return original(self, spec)
 

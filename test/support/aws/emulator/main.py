@@ -25,19 +25,25 @@ import signal
 import sys
 import threading
 
-import own_failures  # noqa: F401
-import iam  # noqa: F401
-import dms  # noqa: F401
-import rds  # noqa: F401
-import rds_parameters  # noqa: F401
+from moto.server import main
+
+import control  # noqa: F401
+import dms_catalogue  # noqa: F401
+import dms_connections  # noqa: F401
+import dms_endpoints  # noqa: F401
+import dms_instances  # noqa: F401
+import dms_tasks  # noqa: F401
 import ec2  # noqa: F401
+import glue  # noqa: F401
+import iam  # noqa: F401
+import lambdas  # noqa: F401
+import own_failures  # noqa: F401
+import rds_catalogue  # noqa: F401
+import rds_create  # noqa: F401
+import rds_parameters  # noqa: F401
 import s3  # noqa: F401
 import secrets_manager  # noqa: F401
-import lambdas  # noqa: F401
-import glue  # noqa: F401
 import tagging  # noqa: F401
-import control  # noqa: F401
-from moto.server import main
 
 
 def end_with_parent():

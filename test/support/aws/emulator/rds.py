@@ -1,24 +1,21 @@
 """RDS instances and subnet groups.
 
 Adds to moto: creating, backing-up, modifying, rebooting, stopping, starting, deleting; no endpoint while creating; pending
-values; what is in use; engine versions with their families and lifecycles; a real MySQL behind the endpoint. It refuses
-what the reference says RDS refuses: see each `refuse`.
+values; what is in use; a real MySQL behind the endpoint. It refuses what the reference says RDS refuses: see each `refuse`,
+those of new instances in rds_create.py.
 """
 
 import base64
-import datetime
 import json
 import os
 import re
 
-from moto.core.responses import ActionResult
-from moto.ec2.models import ec2_backends
 from moto.rds.exceptions import RDSClientError
 from moto.rds.models import DBInstance, MasterUserSecret, RDSBackend
 from moto.rds.responses import RDSResponse
 
 import real_mysql
-from common import TOLD, Machine, adds, random_id, replaces
+from common import TOLD, Machine, replaces
 
 STATES = [
     ("creating", "backing-up"),
@@ -29,18 +26,6 @@ STATES = [
     ("stopping", "stopped"),
     ("deleting", "gone"),
 ]
-CLASSES = [
-    *(f"db.{family}.{size}" for family in ("t3", "t4g") for size in ("micro", "small", "medium")),
-    *("db.m5.large", "db.m6g.large", "db.r5.large"),
-]
-VERSIONS = {
-    "8.0": ["8.0.35", "8.0.39", "8.0.40"],
-    "8.4": ["8.4.3", "8.4.5"],
-}
-STANDARD_SUPPORT_ENDS = {
-    "8.0": datetime.datetime(2026, 7, 31, tzinfo=datetime.timezone.utc),
-    "8.4": datetime.datetime(2029, 7, 31, tzinfo=datetime.timezone.utc),
-}
 
 
 def refuse(code, message):
@@ -111,73 +96,8 @@ def managed_secret(_, self):
     return json.dumps({"username": self.resource.master_username or "admin", "password": password})
 
 
-# -------------------------------------------------------------------- create
-
-
-@replaces(RDSBackend, "create_db_instance")
-def create_db_instance(original, self, given):
-    given = dict(given)
-    given["db_instance_identifier"] = name = given["db_instance_identifier"].lower()
-    remove_gone(self)
-    if name in self.databases:
-        return original(self, given)
-    if given.get("engine") == "mysql":
-        given["engine_version"] = engine_version(given.get("engine_version"))
-        check_new(self, given)
-    instance = original(self, given)
-    instance.dbi_resource_id = "db-" + random_id()
-    instance.pending_modified_values = {}
-    real_mysql.create(instance, group_of(self, given.get("db_parameter_group_name")))
-    return instance
-
-
 def group_of(backend, name):
     return backend.db_parameter_groups.get(name) if name else None
-
-
-def engine_version(wanted):
-    if not wanted:
-        return VERSIONS["8.4"][-1]
-    if wanted in VERSIONS:
-        return VERSIONS[wanted][-1]
-    if not any(wanted in minors for minors in VERSIONS.values()):
-        refuse("InvalidParameterCombination", f"Cannot find version {wanted} for mysql")
-    return wanted
-
-
-def check_new(backend, given):
-    name, major = given["db_instance_identifier"], given["engine_version"].rsplit(".", 1)[0]
-    if not re.fullmatch(r"[a-z](?:-?[a-z0-9])*", name) or len(name) > 63:
-        refuse("InvalidParameterValue", f"The parameter DBInstanceIdentifier is not a valid identifier: {name}")
-    if given.get("db_instance_class") not in CLASSES:
-        refuse("InvalidParameterValue", f"Invalid DB Instance class: {given.get('db_instance_class')}")
-    lifecycle = given.get("engine_lifecycle_support", "open-source-rds-extended-support")
-    if lifecycle.endswith("-disabled") and STANDARD_SUPPORT_ENDS[major] < datetime.datetime.now(datetime.timezone.utc):
-        refuse(
-            "InvalidParameterCombination",
-            f"MySQL {major} is past its end of standard support date, and RDS Extended Support is disabled.",
-        )
-    group = group_of(backend, given.get("db_parameter_group_name"))
-    if group and group.family != f"mysql{major}":
-        refuse(
-            "InvalidParameterCombination",
-            f"The parameter group {group.name} with DBParameterGroupFamily {group.family} can't be used for this "
-            f"instance. Please use a Parameter Group with DBParameterGroupFamily mysql{major}",
-        )
-    storage = int(given.get("allocated_storage") or 0)
-    if not 20 <= storage <= 65536:
-        kind = given.get("storage_type") or "gp2"
-        refuse("InvalidParameterValue", f"Invalid storage size for engine name mysql and storage type {kind}: {storage}")
-    if not given.get("master_username"):
-        refuse("InvalidParameterValue", "The parameter MasterUsername must be provided and must not be blank.")
-    check_password(given, required=True)
-    check_retention(given.get("backup_retention_period", 1))
-    if TOLD["free_plan"] and not given["db_instance_class"].endswith(".micro"):
-        refuse(
-            "FreeTierRestrictionError",
-            "The specified DB instance class is not available to free tier customers.",
-        )
-    check_network(backend, given)
 
 
 def check_password(given, required=False):
@@ -205,17 +125,6 @@ def check_retention(days):
             "FreeTierRestrictionError",
             "The specified backup retention period exceeds the maximum available to free tier customers.",
         )
-
-
-def check_network(backend, given):
-    ec2 = ec2_backends[backend.account_id][backend.region_name]
-    if not given.get("db_subnet_group_name"):
-        vpc = ec2.default_vpc
-        if vpc is None or not ec2.describe_subnets(filters={"vpc-id": [vpc.id]}):
-            refuse("InvalidSubnet", "No default subnet detected in VPC.")
-    for group in given.get("vpc_security_group_ids") or []:
-        if ec2.get_security_group_from_id(group) is None:
-            refuse("InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=.")
 
 
 # -------------------------------------------------------------------- change
@@ -286,7 +195,9 @@ def delete_db_instance(original, self, db_instance_identifier, **given):
     if instance.status == "deleting":
         refuse("InvalidDBInstanceState", f"Instance {name} is already being deleted.")
     if snapshot and instance.status != "available":
-        refuse("InvalidDBInstanceState", f"Cannot create a snapshot because the database instance {name} is not available.")
+        refuse(
+            "InvalidDBInstanceState", f"Cannot create a snapshot because the database instance {name} is not available."
+        )
     instance = original(self, name, snapshot, skip, given.get("delete_automated_backups", True))
     instance.status = "deleting"
     self.databases[name] = instance
@@ -322,91 +233,3 @@ def delete_subnet_group(original, self, name):
                 f"{instance.db_instance_identifier} is still using it.",
             )
     return original(self, name)
-
-
-# -------------------------------------------------------------------- catalogue
-
-
-@adds(RDSResponse)
-def describe_db_engine_versions(self):
-    wanted, family = self.params.get("EngineVersion"), self.params.get("DBParameterGroupFamily")
-    found = [
-        (version, f"mysql{major}")
-        for major, minors in VERSIONS.items()
-        for version in minors
-        if (not wanted or version == wanted or major == wanted) and family in (None, f"mysql{major}")
-    ]
-    if self.params.get("Engine", "mysql") != "mysql":
-        found = []
-    if self.params.get("DefaultOnly"):
-        found = found[-1:]
-    return ActionResult(
-        {
-            "DBEngineVersions": [
-                {
-                    "Engine": "mysql",
-                    "EngineVersion": version,
-                    "MajorEngineVersion": version.rsplit(".", 1)[0],
-                    "DBParameterGroupFamily": of_family,
-                    "Status": "available",
-                    "DBEngineDescription": "MySQL Community Edition",
-                    "SupportedCACertificateIdentifiers": ["rds-ca-rsa2048-g1", "rds-ca-rsa4096-g1", "rds-ca-ecc384-g1"],
-                }
-                for version, of_family in found
-            ]
-        }
-    )
-
-
-@adds(RDSResponse)
-def describe_db_major_engine_versions(self):
-    return ActionResult(
-        {
-            "DBMajorEngineVersions": [
-                {
-                    "Engine": "mysql",
-                    "MajorEngineVersion": major,
-                    "SupportedEngineLifecycles": [
-                        {
-                            "LifecycleSupportName": "open-source-rds-standard-support",
-                            "LifecycleSupportStartDate": end - datetime.timedelta(days=3 * 365),
-                            "LifecycleSupportEndDate": end,
-                        },
-                        {
-                            "LifecycleSupportName": "open-source-rds-extended-support",
-                            "LifecycleSupportStartDate": end + datetime.timedelta(days=1),
-                            "LifecycleSupportEndDate": end + datetime.timedelta(days=3 * 365),
-                        },
-                    ],
-                }
-                for major, end in STANDARD_SUPPORT_ENDS.items()
-                if self.params.get("MajorEngineVersion") in (None, major)
-            ]
-        }
-    )
-
-
-@adds(RDSResponse)
-def describe_orderable_db_instance_options(self):
-    if self.params.get("Engine") not in ("mysql", "mariadb"):
-        return ActionResult({"OrderableDBInstanceOptions": []})
-    return ActionResult(
-        {
-            "OrderableDBInstanceOptions": [
-                {
-                    "Engine": self.params["Engine"],
-                    "EngineVersion": self.params.get("EngineVersion") or VERSIONS["8.4"][-1],
-                    "DBInstanceClass": each,
-                    "LicenseModel": "general-public-license",
-                    "AvailabilityZones": [{"Name": self.region + zone} for zone in "abc"],
-                    "MultiAZCapable": True,
-                    "Vpc": True,
-                    "StorageType": "gp3",
-                    "MinStorageSize": 20,
-                    "MaxStorageSize": 65536,
-                }
-                for each in CLASSES
-                if self.params.get("DBInstanceClass") in (None, each)
-            ]
-        }
-    )

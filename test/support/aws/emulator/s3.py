@@ -82,9 +82,7 @@ def filter_of(configuration):
 
 
 def overlap(one, other):
-    events = any(
-        fnmatch.fnmatchcase(a, b) or fnmatch.fnmatchcase(b, a) for a in one[0] for b in other[0]
-    )
+    events = any(fnmatch.fnmatchcase(a, b) or fnmatch.fnmatchcase(b, a) for a in one[0] for b in other[0])
     prefixes = one[1].startswith(other[1]) or other[1].startswith(one[1])
     suffixes = one[2].endswith(other[2]) or other[2].endswith(one[2])
     return events and prefixes and suffixes

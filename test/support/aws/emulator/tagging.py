@@ -18,7 +18,10 @@ def resources(original, self, tag_filters=None, resource_type_filters=None, **na
 
     def matches(tags):
         return all(
-            any(key == each["Key"] and (not each.get("Values") or value in each["Values"]) for key, value in tags.items())
+            any(
+                key == each["Key"] and (not each.get("Values") or value in each["Values"])
+                for key, value in tags.items()
+            )
             for each in tag_filters or []
         )
 
