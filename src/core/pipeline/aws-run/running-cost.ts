@@ -60,9 +60,9 @@ export function standingOf(states: { database: string | undefined; instance: str
 
 /** `now $0.10/day, was $1.19` */
 export function costChange(before: RunningCost, now: RunningCost): string {
-  return `now ${perDay(now)}/day, was ${perDay(before)}`;
+  return `now ${usd(now)}/day, was ${usd(before)}`;
 }
 
-function perDay({ daily_usd }: RunningCost): string {
+function usd({ daily_usd }: RunningCost): string {
   return `$${daily_usd.toFixed(2)}`;
 }

@@ -2,6 +2,7 @@
 
 import { isRunning } from './choose-task.ts';
 import { startDatabase } from './database-power.ts';
+import { type CostReport, costReport, measureCost } from './measure-cost.ts';
 import { type AwsReplicateReport, knownTasks, replicateOnAws } from './replicate.ts';
 import { type AwsRun, findInstance, needInstance } from './run.ts';
 import { readNotes } from './task-notes.ts';
@@ -11,6 +12,7 @@ export interface AwsStartReport {
   replication_instance: 'made' | 'already';
   /** Null when nothing was replicated yet. */
   task: AwsReplicateReport | null;
+  cost: CostReport;
 }
 
 export async function startOnAws(
@@ -21,12 +23,14 @@ export async function startOnAws(
   },
 ): Promise<AwsStartReport> {
   const { wait, makeInstance, ...run } = options;
+  const before = await measureCost(run);
   const isThere = (await findInstance(run)) !== undefined;
   const [database] = await Promise.all([startDatabase(run), isThere ? undefined : makeInstance()]);
   const report: AwsStartReport = {
     database: database === 'done' ? 'started' : database,
     replication_instance: isThere ? 'already' : 'made',
     task: null,
+    cost: costReport(before, await measureCost(run)),
   };
   const notes = await readNotes(run.staging);
   const { 'full-load': load, cdc, 'full-load-and-cdc': both } = await knownTasks(run, await needInstance(run));

@@ -6,6 +6,7 @@ import { waitFor } from '../../aws/wait.ts';
 import { CdcError } from '../../errors.ts';
 import { stopDatabase } from './database-power.ts';
 import { despiteLostReply } from './despite-lost-reply.ts';
+import { type CostReport, costReport, measureCost } from './measure-cost.ts';
 import { reloadTaskName } from './reload.ts';
 import { type AwsRun, findInstance } from './run.ts';
 import { readNotes, writeNotes } from './task-notes.ts';
@@ -16,11 +17,13 @@ export interface AwsStopReport {
   tasks: { name: string; state: 'stopped' | 'already' | 'deleted' }[];
   database: 'stopped' | 'already' | 'not ours';
   replication_instance: 'left' | 'deleted' | 'absent';
+  cost: CostReport;
 }
 
 export async function stopOnAws(run: AwsRun & { all: boolean }): Promise<AwsStopReport> {
   const { names, all } = run;
-  const report: AwsStopReport = { tasks: [], database: 'not ours', replication_instance: 'absent' };
+  const before = await measureCost(run);
+  let stoppedTasks: AwsStopReport['tasks'] = [];
   const tasks: ReplicationTask[] = [];
   // The follower first: a load is over sooner or later, a follower is not.
   const { cdc, 'full-load-and-cdc': both, 'full-load': load } = names.task;
@@ -28,7 +31,7 @@ export async function stopOnAws(run: AwsRun & { all: boolean }): Promise<AwsStop
     const stopped = await stopTaskOf(run, name);
     if (stopped === undefined) continue;
     tasks.push(stopped.task);
-    report.tasks.push({ name, state: stopped.did ? 'stopped' : 'already' });
+    stoppedTasks.push({ name, state: stopped.did ? 'stopped' : 'already' });
   }
   // The position of a task is in the task: it is noted before the task goes.
   if (all && tasks.length > 0) {
@@ -37,12 +40,15 @@ export async function stopOnAws(run: AwsRun & { all: boolean }): Promise<AwsStop
       tasks.filter(({ name }) => name !== reloadTaskName(run.config)),
     );
     for (const task of tasks) await removeTask(run, task);
-    report.tasks = report.tasks.map(({ name }) => ({ name, state: 'deleted' }));
+    stoppedTasks = stoppedTasks.map(({ name }) => ({ name, state: 'deleted' }));
   }
-  const database = stopDatabase(run).then((did) => (did === 'done' ? 'stopped' : did));
-  const instance = all ? removeInstance(run) : stateOfInstance(run);
-  [report.database, report.replication_instance] = await Promise.all([database, instance]);
-  return report;
+  const [database, instance] = await Promise.all([stopDatabase(run), all ? removeInstance(run) : stateOfInstance(run)]);
+  return {
+    tasks: stoppedTasks,
+    database: database === 'done' ? 'stopped' : database,
+    replication_instance: instance,
+    cost: costReport(before, await measureCost(run)),
+  };
 }
 
 async function stopTaskOf(run: AwsRun, name: string): Promise<{ task: ReplicationTask; did: boolean } | undefined> {

@@ -73,10 +73,11 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
 
   test('stopped and started again, the task goes on where it stood, and nothing is loaded again', async () => {
     await replicate();
-    expect(await stop()).toEqual({
+    expect(await stop()).toMatchObject({
       tasks: [{ name: 'shop-full-load-and-cdc', state: 'stopped' }],
       database: 'stopped',
       replication_instance: 'left',
+      cost: { says: 'now $0.65/day, was $1.18' },
     });
     expect(await stop()).toMatchObject({ tasks: [{ state: 'already' }], database: 'already' });
 
@@ -144,17 +145,21 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
           task.RecoveryCheckpoint = `checkpoint:V1#27#${file}:777:-1:0#0#0#*#0#0`;
       return answer;
     });
-    expect(await stop(true)).toEqual({
+    const stopped = await stop(true);
+    expect(stopped).toMatchObject({
       tasks: [{ name: 'shop-cdc', state: 'deleted' }],
       database: 'stopped',
       replication_instance: 'deleted',
+      cost: { says: 'now $0.10/day, was $1.18' },
     });
+    expect(stopped.cost.remaining[0]).toMatchObject({ resource: '20 GiB of the database' });
     expect(await aws.alive()).not.toHaveProperty('dms:rep');
-    expect(await stop(true)).toEqual({ tasks: [], database: 'already', replication_instance: 'absent' });
+    expect(await stop(true)).toMatchObject({ tasks: [], database: 'already', replication_instance: 'absent' });
 
     expect(await start()).toMatchObject({
       database: 'started',
       replication_instance: 'made',
+      cost: { says: 'now $1.18/day, was $0.10' },
       task: { state: 'started', task: 'shop-cdc', position: `checkpoint:V1#27#${file}:777:-1:0#0#0#*#0#0` },
     });
     expect(JSON.parse(String(await world.staging.get(NOTES_KEY)))).not.toHaveProperty('retired');

@@ -1,0 +1,34 @@
+/** What a pipeline costs now, and what a command changed of that. */
+
+import { findReplicationInstance } from '../../aws/dms.ts';
+import { findInstance as findDatabaseInstance } from '../../aws/rds.ts';
+import type { CostItem } from '../aws/prices.ts';
+import type { AwsRun } from './run.ts';
+import { costChange, type RunningCost, runningCost, standingOf } from './running-cost.ts';
+
+export interface CostReport {
+  before_usd_per_day: number;
+  now_usd_per_day: number;
+  /** What is still paid for, dearest first. */
+  remaining: CostItem[];
+  /** `now $0.10/day, was $1.19` */
+  says: string;
+}
+
+export async function measureCost(run: Pick<AwsRun, 'session' | 'config' | 'names'>): Promise<RunningCost> {
+  const { session, config, names } = run;
+  const [database, instance] = await Promise.all([
+    config.source.kind === 'rds' ? findDatabaseInstance(session, names.database) : undefined,
+    findReplicationInstance(session, names.replicationInstance),
+  ]);
+  return runningCost(config, standingOf({ database: database?.status, instance: instance?.status }));
+}
+
+export function costReport(before: RunningCost, now: RunningCost): CostReport {
+  return {
+    before_usd_per_day: before.daily_usd,
+    now_usd_per_day: now.daily_usd,
+    remaining: now.items,
+    says: costChange(before, now),
+  };
+}
