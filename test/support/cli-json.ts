@@ -47,9 +47,9 @@ export const statusJson = z.object({
 });
 export type StatusJson = z.infer<typeof statusJson>;
 
-export const verifyJson = z.strictObject({
+export const verifyJson = z.object({
   tables: z.array(
-    z.strictObject({
+    z.object({
       ...table,
       source_rows: whole,
       lake_rows: whole,

@@ -58,7 +58,8 @@ export class PipelineFolder {
   /** Runs it, and shows what it said when it does not exit 0. Returns stdout. */
   async ok(...words: string[]): Promise<string> {
     const result = await this.cdc(...words);
-    expect(result, `cdc ${words.join(' ')}`).toMatchObject({ code: 0 });
+    if (result.code !== 0)
+      expect.fail(`cdc ${words.join(' ')}: exit ${result.code}\n${result.stderr}${result.stdout}\n${await this.log()}`);
     return result.stdout;
   }
 

@@ -24,7 +24,7 @@ export function dumpError(
   const cause = new Error(`${text} (error ${number})`);
   if (DENIED.has(number))
     return new CdcError('source.access-denied', `${doing}: ${text}`, {
-      hint: `GRANT REPLICATION SLAVE ON *.* TO the user ${address.user}`,
+      hint: `GRANT REPLICATION SLAVE ON *.* TO '${address.user}'@'%'`,
       cause,
     });
   if (ENDING.has(number))
@@ -34,13 +34,17 @@ export function dumpError(
     });
   if (number === FATAL_READING) {
     if (/could not find first log|purged/i.test(text))
-      return new CdcError('position.purged', `${doing}: the server does not have this file any more (${text})`, {
-        hint: 'the changes in between are lost to us: load the tables again with `cdc replicate`',
-        cause,
-      });
+      return new CdcError(
+        'position.purged',
+        `${doing}: the server has deleted this file, and the changes in it cannot be had any more (${text})`,
+        {
+          hint: 'cdc replicate   # loads the tables again',
+          cause,
+        },
+      );
     if (/position > file size|impossible position|bogus data|could not find next log|past the end/i.test(text))
       return new CdcError('position.unknown', `${doing}: the server's binlog has no event there (${text})`, {
-        hint: 'the server has another history than the one we followed: load the tables again with `cdc replicate`',
+        hint: 'cdc replicate   # loads the tables again: this is another history than the one that was followed',
         cause,
       });
     if (/same server_(uuid|id)/i.test(text))
