@@ -2,15 +2,10 @@
 
 import { defineCommand, parseTableName } from '../cli/command.ts';
 import { count } from '../cli/table.ts';
-import { connectSource } from '../core/binlog/connection.ts';
-import { readCheckpoint } from '../core/capture/checkpoint.ts';
 import { formatTableName } from '../core/change.ts';
-import { withEngine } from '../core/engine/engine.ts';
-import { CdcError } from '../core/errors.ts';
-import { catchUp } from '../core/pipeline/catch-up.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
-import { snapshotTable } from '../core/pipeline/source-tables.ts';
-import { type TableVerdict, verifyTables } from '../core/verify/verify.ts';
+import { verifyPipeline } from '../core/pipeline/verify-pipeline.ts';
+import { isEqual, type TableVerdict } from '../core/verify/verdict.ts';
 
 export interface VerifyOptions {
   tables: string[];
@@ -34,38 +29,8 @@ export const command = defineCommand({
   async run(options: VerifyOptions, context): Promise<VerifyReport> {
     const { signal, progress } = context;
     const pipeline = openPipeline(await context.config(), context.env.variables);
-    const checkpoint = await readCheckpoint(pipeline.staging);
-    const followed = Object.keys(checkpoint?.tables ?? {}).filter(
-      (name) => options.tables.length === 0 || options.tables.includes(name),
-    );
-    const unknown = options.tables.find((name) => !followed.includes(name));
-    if (unknown !== undefined || followed.length === 0)
-      throw new CdcError(
-        'table.not-followed',
-        `comparing ${unknown ?? 'the lake'} with the source: ${unknown === undefined ? 'no table is followed yet' : 'it is not followed'}`,
-        { hint: 'cdc replicate' },
-      );
-    const tables = followed.map((name) => parseTableName(name, '--table'));
-    const [mirrors, histories] = [
-      tables.filter((name) => pipeline.mergeOf(name).mode !== 'append'),
-      tables.filter((name) => pipeline.mergeOf(name).mode === 'append'),
-    ];
-    for (const name of histories)
-      progress.warn(`${formatTableName(name)} keeps a history (mode: append): there is nothing to compare it with`);
-    const address = await pipeline.address();
-    const verdicts = await withEngine({ ...pipeline.engineOptions, signal }, (engine) =>
-      verifyTables({
-        connect: () => connectSource(address, { signal }),
-        tables: mirrors.map((name) => snapshotTable(pipeline, name)),
-        lake: pipeline.lake,
-        engine,
-        catchUp: (position) => catchUp({ pipeline, engine, tables: mirrors, position, signal, progress }),
-        scratchFolder: pipeline.config.stateFolder,
-        maxFileBytes: pipeline.config.capture.maxFileBytes,
-        signal,
-        progress,
-      }),
-    );
+    const only = options.tables.map((text) => parseTableName(text, '--table'));
+    const verdicts = await verifyPipeline({ pipeline, only, signal, progress });
     return { tables: verdicts, equal: verdicts.every(isEqual) };
   },
   exitCode: (report) => (report.equal ? 0 : 3),
@@ -79,12 +44,16 @@ interface VerifyReport {
   equal: boolean;
 }
 
-function isEqual(verdict: TableVerdict): boolean {
-  return verdict.missing + verdict.extra + verdict.different === 0;
-}
-
 function renderVerdict(verdict: TableVerdict): string {
-  const counts = `${count(verdict.source_rows, 'row')}, ${verdict.missing} missing, ${verdict.extra} extra, ${verdict.different} different`;
-  const keys = verdict.keys.map(({ kind, key }) => `  ${kind}: ${key.join(', ')}`);
-  return [`${formatTableName(verdict)}: ${counts}`, ...keys].join('\n');
+  const name = formatTableName(verdict);
+  const { error, missing, extra, different, unsettled, quarantined } = verdict;
+  if (error !== null)
+    return `${name}: not compared: ${error.message}${error.hint === undefined ? '' : `\n  → ${error.hint}`}`;
+  const counts = `${count(verdict.source_rows, 'row')}, ${missing} missing, ${extra} extra, ${different} different`;
+  return [
+    `${name}: ${counts}`,
+    ...(unsettled > 0 ? [`  ${count(unsettled, 'row')} written in every comparison: not judged`] : []),
+    ...(quarantined > 0 ? [`  ${count(quarantined, 'row')} in quarantine`] : []),
+    ...verdict.keys.map(({ kind, key }) => `  ${kind}: ${key.join(', ')}`),
+  ].join('\n');
 }

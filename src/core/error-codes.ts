@@ -148,6 +148,7 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'ledger.corrupt': ['the plan that the log names cannot be read', 'bring it back from a copy, or `cdc reload`'],
   'lease.held': ['someone else is writing', 'wait; one that died is replaced a minute after its last sign of life'],
   'lease.lost': ['someone else has taken over', 'run it again: nothing was written without the lease'],
+  'verify.columns': ['the columns of source and lake cannot be compared', '`cdc reload`'],
   'query.failed': ['the engine refuses the query', 'the message says where'],
   'query.not-a-select': ['a query only reads', 'change rows on the source with `cdc load -e SQL`'],
 

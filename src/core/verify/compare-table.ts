@@ -1,40 +1,34 @@
 /** Compares one table's rows as a snapshot of the source has them with the newest version of its lake table, in the engine. */
 
-import { formatTableName, type TableName } from '../change.ts';
+import { formatTableName } from '../change.ts';
 import { ourLayout } from '../change-file/header.ts';
 import { changeNumber } from '../change-number.ts';
-import { duckdbTypeOf } from '../column-type.ts';
+import { parseSchema } from '../delta/schema.ts';
 import type { Engine, EngineConnection } from '../engine/engine.ts';
 import { quoteName } from '../engine/quote.ts';
-import { createRowTable, stageFiles } from '../merge/stage.ts';
+import { CdcError } from '../errors.ts';
+import { type Plan, readState } from '../merge/ledger.ts';
+import { countQuarantined } from '../merge/quarantine.ts';
+import { OURS } from '../merge/rows-sql.ts';
+import { createRowTable, type StageOptions, sameName, stageFiles } from '../merge/stage.ts';
 import type { Progress } from '../progress.ts';
-import { createView, readLakeTables } from '../query/lake-views.ts';
+import { createView, type FoundTable, readLakeTables } from '../query/lake-views.ts';
 import type { LoadableTable, Snapshot } from '../snapshot/snapshot.ts';
 import type { LocalStore } from '../store/local.ts';
 import type { Store } from '../store/store.ts';
 import type { TableDefinition } from '../table-definition.ts';
-
-export type DifferenceKind = 'missing' | 'extra' | 'different';
-
-export interface Difference {
-  kind: DifferenceKind;
-  /** The key's values as text, in key order. */
-  key: string[];
-  /** Tells the lake's row of one comparison from that of another; empty where the lake has none. */
-  lakeRow: string;
-}
-
-export interface Comparison {
-  sourceRows: number;
-  lakeRows: number;
-  /** By kind and key. */
-  differences: Map<string, Difference>;
-}
+import type { DifferenceKind, TableVerdict, WrongRow } from './verdict.ts';
+import { type Place, stageWrittenKeys, WRITTEN } from './written-keys.ts';
 
 export interface CompareOptions {
   snapshot: Snapshot;
   table: LoadableTable;
+  staging: Store;
   lake: Store;
+  /** Of the table's merges. */
+  appId: string;
+  /** Changes up to here are older than the snapshot. */
+  since: Place | undefined;
   /** Where the source's rows are put for the time of the comparison. */
   scratch: LocalStore;
   engine: Engine;
@@ -44,10 +38,15 @@ export interface CompareOptions {
 }
 
 const SOURCE = '"=source"';
+const DIFFERENCES = '"=differences"';
+const KEYS_SHOWN = 10;
 
-export async function compareTable(options: CompareOptions): Promise<Comparison> {
+export async function compareTable(options: CompareOptions): Promise<TableVerdict> {
   const { snapshot, table, lake, scratch, engine, signal, progress } = options;
-  const definition = table.define(changeNumber(1, 0));
+  const [found] = await readLakeTables(lake, engine, [table.name]);
+  const state = found && (await readState(lake, table.name, found.snapshot, options.appId));
+  const definition = asInLake(table.define(changeNumber(1, 0)), state?.definition);
+  if (definition.key.length === 0) throw notComparable(definition, 'it has no key');
   const files = await snapshot.loadTable({
     definition,
     staging: scratch,
@@ -65,64 +64,127 @@ export async function compareTable(options: CompareOptions): Promise<Comparison>
         definition,
       })),
     );
-    const key = definition.key.map((name) => lakeName(definition, name));
-    const staging = { connection, columns: definition.columns, key };
-    await createRowTable(staging, SOURCE);
-    await stageFiles(staging, SOURCE, sources, { by: 'nothing' });
-    const [found] = await readLakeTables(lake, engine, [table.name]);
-    if (found === undefined) await createEmptyView(connection, table.name, definition);
-    else await createView(connection, lake, found);
-    return await compare(connection, table.name, definition, key);
+    const key = definition.key.map((name) => lakeColumn(definition, name).lake);
+    const target: StageOptions = { connection, columns: definition.columns, key };
+    await createRowTable(target, SOURCE);
+    await stageFiles(target, SOURCE, sources, { by: 'nothing' });
+    const lakeSql = found === undefined ? undefined : await lakeRowsSql(connection, options.lake, found, definition);
+    const settled = await stageWritten(options, connection, definition, state);
+    await findDifferences(connection, definition, key, lakeSql, settled);
+    return {
+      ...table.name,
+      ...(await summary(connection, lakeSql)),
+      quarantined: state === undefined ? 0 : await countQuarantined(lake, state),
+      error: null,
+    };
   });
 }
 
-async function compare(
-  connection: EngineConnection,
-  name: TableName,
-  definition: TableDefinition,
-  key: string[],
-): Promise<Comparison> {
-  const lake = `${quoteName(name.schema)}.${quoteName(name.table)}`;
-  const columns = definition.columns.map((column) => quoteName(column.lake));
-  const on = key.map((column) => `s.${quoteName(column)} = l.${quoteName(column)}`).join(' AND ');
-  const differs = columns.map((column) => `s.${column} IS DISTINCT FROM l.${column}`).join(' OR ');
-  const keyText = key.map((column) => `coalesce(s.${quoteName(column)}, l.${quoteName(column)})::VARCHAR`).join(', ');
-  const rows = await connection.rows(
-    `SELECT CASE WHEN l."=there" IS NULL THEN 'missing' WHEN s."=there" IS NULL THEN 'extra' ELSE 'different' END AS kind, ` +
-      `[${keyText}] AS key, CASE WHEN l."=there" THEN md5(row(${columns.map((column) => `l.${column}`).join(', ')})::VARCHAR) ELSE '' END AS lake_row ` +
-      `FROM (SELECT *, true AS "=there" FROM ${SOURCE}) s FULL JOIN (SELECT *, true AS "=there" FROM ${lake}) l ON ${on} ` +
-      `WHERE l."=there" IS NULL OR s."=there" IS NULL OR ${differs} ORDER BY key`,
-  );
-  const [counts] = await connection.rows(
-    `SELECT (SELECT count(*) FROM ${SOURCE}) AS source_rows, (SELECT count(*) FROM ${lake}) AS lake_rows`,
-  );
-  const differences = rows.map(
-    (row): Difference => ({
-      kind: kindOf(row.kind),
-      key: Array.isArray(row.key) ? row.key.map(String) : [],
-      lakeRow: String(row.lake_row),
-    }),
-  );
-  return {
-    sourceRows: Number(counts?.source_rows),
-    lakeRows: Number(counts?.lake_rows),
-    differences: new Map(
-      differences.map((difference) => [JSON.stringify([difference.kind, difference.key]), difference]),
-    ),
-  };
+/** The source's columns as the lake table has them: under its names and key, and with its rule for zero dates. */
+function asInLake(source: TableDefinition, lake: TableDefinition | undefined): TableDefinition {
+  if (lake === undefined) return source;
+  const columns = source.columns.map((column) => {
+    const known = lake.columns.find(({ name }) => sameName(name, column.name));
+    if (known === undefined) return column;
+    if (known.delta !== column.delta && known.type !== column.type)
+      throw notComparable(
+        source,
+        `column ${column.name} is ${column.type} on the source and ${known.type} in the lake`,
+      );
+    return { ...column, lake: known.lake, delta: known.delta };
+  });
+  const lost = lake.key.find((name) => !columns.some((column) => sameName(column.name, name)));
+  if (lost !== undefined) throw notComparable(source, `column ${lost} of the lake's key is gone from the source`);
+  return { ...source, columns, key: lake.key, zeroDates: lake.zeroDates };
 }
 
-/** A view as well: the next comparison may find the table, and one replaces the other. */
-async function createEmptyView(
+function notComparable(table: TableDefinition, why: string): CdcError {
+  const name = formatTableName(table);
+  return new CdcError('verify.columns', `comparing ${name}: ${why}`, { hint: `cdc reload ${name}` });
+}
+
+/** The lake's rows with the columns of the definition; one that the lake does not have is NULL there. */
+async function lakeRowsSql(
   connection: EngineConnection,
-  name: TableName,
+  lake: Store,
+  found: FoundTable,
   definition: TableDefinition,
-): Promise<void> {
-  const columns = definition.columns.map(({ lake, delta }) => `NULL::${duckdbTypeOf(delta)} AS ${quoteName(lake)}`);
-  await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(name.schema)}`);
-  await connection.run(
-    `CREATE OR REPLACE VIEW ${quoteName(name.schema)}.${quoteName(name.table)} AS SELECT ${columns.join(', ')} WHERE false`,
+): Promise<string> {
+  await createView(connection, lake, found);
+  const there = parseSchema(found.snapshot.metaData.schemaString);
+  const columns = definition.columns.map((column) =>
+    there.some(({ name }) => sameName(name, column.lake))
+      ? quoteName(column.lake)
+      : `NULL AS ${quoteName(column.lake)}`,
   );
+  return `SELECT ${columns.join(', ')} FROM ${quoteName(found.schema)}.${quoteName(found.table)}`;
+}
+
+/** False: every difference may be due to what was written meanwhile. */
+async function stageWritten(
+  { staging, table, since }: CompareOptions,
+  connection: EngineConnection,
+  definition: TableDefinition,
+  state: Plan | undefined,
+): Promise<boolean> {
+  const key = definition.key.map((name) => lakeColumn(definition, name));
+  // Without a place nobody captures: nothing but what is merged can be in the lake.
+  const after = since ?? { number: state?.watermark.after ?? 0n, lastFile: undefined };
+  const upTo = state?.watermark.after ?? 0n;
+  return await stageWrittenKeys({ staging, table: table.name, after, upTo, connection, key });
+}
+
+async function findDifferences(
+  connection: EngineConnection,
+  definition: TableDefinition,
+  key: readonly string[],
+  lakeSql: string | undefined,
+  settled: boolean,
+): Promise<void> {
+  const columns = definition.columns.map((column) => quoteName(column.lake));
+  const keys = key.map(quoteName);
+  const lake = lakeSql ?? `SELECT ${columns.join(', ')} FROM ${SOURCE} WHERE false`;
+  const same = (a: string, b: string) => keys.map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
+  // A value that does not fit its type is none that the lake could have.
+  const differs = [...columns.map((column) => `s.${column} IS DISTINCT FROM l.${column}`), `NOT s.${OURS.fits}`];
+  const values = keys.map((column) => `coalesce(s.${column}, l.${column}) AS ${column}`);
+  const written = settled ? `EXISTS (SELECT 1 FROM ${WRITTEN} w WHERE ${same('w', 'd')})` : 'true';
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${DIFFERENCES} AS SELECT *, ${written} AS "=written" FROM (` +
+      `SELECT CASE WHEN l."=there" IS NULL THEN 'missing' WHEN s."=there" IS NULL THEN 'extra' ELSE 'different' END AS "=kind", ` +
+      `[${keys.map((column) => `coalesce(s.${column}, l.${column})::VARCHAR`).join(', ')}] AS "=key", ${values.join(', ')} ` +
+      `FROM (SELECT *, true AS "=there" FROM ${SOURCE}) s FULL JOIN (SELECT *, true AS "=there" FROM (${lake})) l ON ${same('s', 'l')} ` +
+      `WHERE l."=there" IS NULL OR s."=there" IS NULL OR ${differs.join(' OR ')}) d`,
+  );
+}
+
+async function summary(
+  connection: EngineConnection,
+  lakeSql: string | undefined,
+): Promise<Omit<TableVerdict, 'schema' | 'table' | 'quarantined' | 'error'>> {
+  const [rows] = await connection.rows(
+    `SELECT (SELECT count(*) FROM ${SOURCE}) AS source_rows, ${lakeSql === undefined ? '0' : `(SELECT count(*) FROM (${lakeSql}))`} AS lake_rows`,
+  );
+  const counted = await connection.rows(
+    `SELECT "=kind" AS kind, "=written" AS written, count(*) AS rows FROM ${DIFFERENCES} GROUP BY ALL`,
+  );
+  const count = (isWanted: (row: (typeof counted)[number]) => boolean) =>
+    counted.filter(isWanted).reduce((sum, row) => sum + Number(row.rows), 0);
+  const wrong = (kind: DifferenceKind) => count((row) => row.kind === kind && row.written !== true);
+  const keys = await connection.rows(
+    `SELECT "=kind" AS kind, "=key" AS key FROM ${DIFFERENCES} WHERE NOT "=written" ORDER BY "=key", "=kind" LIMIT ${KEYS_SHOWN}`,
+  );
+  return {
+    source_rows: Number(rows?.source_rows),
+    lake_rows: Number(rows?.lake_rows),
+    missing: wrong('missing'),
+    extra: wrong('extra'),
+    different: wrong('different'),
+    unsettled: count((row) => row.written === true),
+    keys: keys.map(
+      ({ kind, key }): WrongRow => ({ kind: kindOf(kind), key: Array.isArray(key) ? key.map(String) : [] }),
+    ),
+  };
 }
 
 function kindOf(kind: unknown): DifferenceKind {
@@ -130,8 +192,8 @@ function kindOf(kind: unknown): DifferenceKind {
   throw new Error(`no kind of difference: ${String(kind)}`);
 }
 
-function lakeName(definition: TableDefinition, name: string): string {
-  const column = definition.columns.find((one) => one.name === name);
+function lakeColumn(definition: TableDefinition, name: string) {
+  const column = definition.columns.find((one) => sameName(one.name, name));
   if (column === undefined) throw new Error(`${formatTableName(definition)} has no column ${name}`);
-  return column.lake;
+  return column;
 }

@@ -19,10 +19,10 @@ import { temporaryFolder } from '../../support/temp-folder.ts';
 
 export const ALL: WorkerRequest = { fullLoad: true, ongoing: true, merge: true };
 
-/** `yaml`: further lines of cdc.yaml. The worker reads it anew, so a test can go on with another one in the same folder. */
+/** `rules`: entries of `tables:` as they stand in cdc.yaml, instead of names; `yaml`: further lines of it. The worker reads it anew, so a test can go on with another one in the same folder. */
 export async function testPipeline(
   server: TestServer,
-  options: { folder?: string; tables?: string[]; yaml?: string; name?: string } = {},
+  options: { folder?: string; tables?: string[]; rules?: string[]; yaml?: string; name?: string } = {},
 ): Promise<Pipeline> {
   const folder = options.folder ?? (await temporaryFolder());
   await mkdir(folder, { recursive: true });
@@ -30,7 +30,7 @@ export async function testPipeline(
   const text = [
     `name: ${options.name ?? 'test-pipe'}`,
     `source: mysql://${user}@${server.host}:${server.port}`,
-    `tables: [${(options.tables ?? ['shop.%']).map((table) => JSON.stringify(table)).join(', ')}]`,
+    `tables: [${(options.rules ?? (options.tables ?? ['shop.%']).map((table) => JSON.stringify(table))).join(', ')}]`,
     options.yaml ?? 'capture: { max_delay: 50ms }',
   ].join('\n');
   return openPipeline(parseConfig({ file: join(folder, 'cdc.yaml'), text }), { CDC_SOURCE_PASSWORD: password });
@@ -64,15 +64,20 @@ export async function startWorker(pipeline: Pipeline, request: WorkerRequest = A
   const progress: Progress = { update() {}, done() {}, detail() {}, warn: (text) => warnings.push(text) };
   const abort = new AbortController();
   let failure: { error: unknown } | undefined;
-  const ended = runWorker({ pipeline, request, state, progress, signal: abort.signal }).catch((error: unknown) => {
-    failure = { error };
-    throw error;
-  });
+  const ended = runWorker({ pipeline, request, state, progress, signal: abort.signal })
+    .catch((error: unknown) => {
+      failure = { error };
+      throw error;
+    })
+    .finally(async () => {
+      // What the process of a worker says last.
+      state.update({ state: 'stopped' });
+      await state.flush();
+    });
   ended.catch(() => {});
   const stop = async () => {
     abort.abort();
     await ended.catch(() => {});
-    await state.flush();
   };
   onTestFinished(stop);
   const until: TestWorker['until'] = async (condition) => {
