@@ -50,7 +50,7 @@ export async function makeTables(server: TestServer): Promise<void> {
 
 export class Writer {
   commits = 0;
-  /** A load refuses to go on over a table that changes its definition under it, so not while one may run. */
+  /** A load begins anew when a table changes its definition under it, and gives up in the end: so not while one may run. */
   withDdl = false;
   #ddlUnderWay = 0;
   readonly #server: TestServer;
