@@ -27,11 +27,13 @@ const client = new GlueClient({});
 
 export async function handler(event: unknown, context?: { awsRequestId?: string }): Promise<HandlerAnswer> {
   const request = context?.awsRequestId;
-  const log: Log = (level, message, details) => console.log(JSON.stringify({ level, message, request, ...details }));
+  // Not console.log: Lambda would put time, request and level before it, and the line would be no JSON.
+  const log: Log = (level, message, details) =>
+    process.stdout.write(`${JSON.stringify({ level, message, request, ...details })}\n`);
   return handle({ event, settings: readSettings(process.env), glue: client, log });
 }
 
-export type Log = (level: 'info' | 'error', message: string, details: Record<string, unknown>) => void;
+export type Log = (level: 'info' | 'error', message: string, details: Record<string, unknown>) => unknown;
 
 /** Throws whatever kept the job from being woken: S3's invocation is asynchronous, so it is tried again later. */
 export async function handle(options: {

@@ -20,7 +20,7 @@ export async function readLogLines(
   options: {
     since: Date;
     stream?: string;
-    /** CloudWatch's filter: terms that all occur. */
+    /** CloudWatch's filter: `{ $.level = "error" }`. */
     pattern?: string;
   },
 ): Promise<LogLine[]> {

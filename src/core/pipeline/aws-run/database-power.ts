@@ -65,7 +65,7 @@ async function settle(
       if (seen === undefined || wanted.includes(seen.status)) return true;
       if (DEAD.test(seen.status))
         throw new CdcError(
-          'database.state',
+          'aws.broken',
           `${to === 'stop' ? 'stopping' : 'starting'} the database ${names.database}: it is ${seen.status}, from which RDS cannot ${to} it`,
           {
             hint:

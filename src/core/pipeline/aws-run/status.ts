@@ -224,7 +224,7 @@ const ERRORS_WITHIN_MS = 24 * 3600_000;
 /** The last that our function reported within a day. */
 async function lastError({ session, names }: AwsRun): Promise<{ time: string; text: string } | null> {
   const since = new Date(session.clock.now() - ERRORS_WITHIN_MS);
-  const lines = await readLogLines(session, names.logGroup.lambda, { since, pattern: '"level" "error"' });
+  const lines = await readLogLines(session, names.logGroup.lambda, { since, pattern: '{ $.level = "error" }' });
   for (const { time, text } of lines.reverse()) {
     const parsed = errorLine.safeParse(parseJson(text));
     if (parsed.success) {
