@@ -14,9 +14,13 @@ export function folderName(name: string): string {
     : safe;
 }
 
-/** The name a folder stands for. */
+/** The name a folder stands for; that of a folder which somebody else made is taken as it is. */
 export function nameOfFolder(folder: string): string {
-  return decodeURIComponent(folder);
+  try {
+    return decodeURIComponent(folder);
+  } catch {
+    return folder;
+  }
 }
 
 /** `shop/orders/`, the same in staging and lake. */

@@ -1,18 +1,14 @@
 /** What `init` makes on this machine, compared with what is there: steps to take, computed purely, then taken one by one. */
 
-import { access, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { z } from 'zod';
-import { CdcError, nativeCodeOf, throwIfCancelled } from '../errors.ts';
+import { throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { findServer } from '../server/find.ts';
 import { startPrivateServer } from '../server/start.ts';
 import { type PrivateServerState, privateServerState } from '../server/state.ts';
-import { removePrivateServer } from '../server/stop.ts';
-import type { LocalStore } from '../store/local.ts';
-import { writeError } from '../store/local-error.ts';
-import type { Store } from '../store/store.ts';
+import { isMarked, mark } from './marker.ts';
 import { type Pipeline, refuseAbsent } from './pipeline.ts';
+
+export { planRemoval, type Removal } from './local-removal.ts';
 
 export interface Step {
   id: 'config' | 'server' | 'staging' | 'lake';
@@ -127,118 +123,8 @@ export async function startServer(options: {
   });
 }
 
-/** Says whose folder this is, so that `destroy` deletes only what `init` made. */
-const MARKER_KEY = '_cdc/pipeline.json';
-const marker = z.object({ name: z.string() });
-
-async function isMarked(store: Store, name: string): Promise<boolean> {
-  const body = await store.getIfPresent(MARKER_KEY);
-  if (body === undefined) return false;
-  const owner = marker.parse(JSON.parse(body.toString())).name;
-  if (owner === name) return true;
-  throw new CdcError(
-    'store.not-ours',
-    `using ${store.location}: it belongs to the pipeline ${owner}, and this one is ${name}`,
-    {
-      hint: 'give this pipeline folders of its own with `staging:` and `lake:` in cdc.yaml',
-    },
-  );
-}
-
-async function mark(store: Store, name: string): Promise<void> {
-  await mkdir(store.location, { recursive: true }).catch((error: unknown) => {
-    throw writeError(store.location, error);
-  });
-  await store.putIfAbsent(MARKER_KEY, `${JSON.stringify({ name })}\n`);
-}
-
 /** Staging and lake of a pipeline whose cdc.yaml was written by hand, and that `init` never saw; throws `store.not-ours`. */
 export async function makeFolders(pipeline: Pipeline): Promise<void> {
   const { config, staging, lake } = pipeline;
   for (const store of [staging, lake]) if (!(await isMarked(store, config.name))) await mark(store, config.name);
-}
-
-/** Something `destroy` removes, or leaves and says why. */
-export interface Removal {
-  resource: string;
-  /** What is in it, for the question. */
-  holds: string;
-  remove?: () => Promise<void>;
-  /** Why it stays. */
-  stays?: string;
-}
-
-/** What `destroy` would do, in order; the worker must have ended. */
-export async function planRemoval(options: {
-  pipeline: Pipeline;
-  deleteLake: boolean;
-  lakeHolds: string;
-  progress: Progress;
-  signal: AbortSignal;
-}): Promise<Removal[]> {
-  const { pipeline, deleteLake, lakeHolds, progress, signal } = options;
-  const { config, staging, lake, serverFolder } = pipeline;
-  const removals: Removal[] = [];
-  if (config.source.kind === 'private' && (await privateServerState(serverFolder)).state !== 'absent')
-    removals.push({
-      resource: `the private server in ${serverFolder}`,
-      holds: 'its databases',
-      remove: () => removePrivateServer({ folder: serverFolder, progress, signal }),
-    });
-  if (await isMarked(staging, config.name))
-    removals.push({
-      resource: staging.location,
-      holds: `${(await staging.list('')).length} files: change files, checkpoint`,
-      remove: () => removeOurs(staging),
-    });
-  if (await isMarked(lake, config.name))
-    removals.push({
-      resource: lake.location,
-      holds: lakeHolds,
-      ...(deleteLake || lakeHolds === ''
-        ? { remove: () => removeOurs(lake) }
-        : { stays: 'it holds rows; --delete-lake removes it' }),
-    });
-  if (await exists(config.stateFolder))
-    removals.push({
-      resource: config.stateFolder,
-      holds: "the worker's log and cache",
-      remove: () => rm(config.stateFolder, { recursive: true, force: true }),
-    });
-  return removals;
-}
-
-/** Deletes what the pipeline wrote, the marker last, so that a second try still knows its own; then the folders that are empty. */
-async function removeOurs(store: LocalStore): Promise<void> {
-  const isOurs = await ownership(store);
-  for (const { key } of await store.list('')) if (isOurs(key) && key !== MARKER_KEY) await store.delete(key);
-  await store.delete(MARKER_KEY);
-  await store.sweep(0);
-  await removeEmptyFolders(store.location);
-}
-
-/** Whether a key is ours: under `_cdc/`, or in the folder of a table that has a definition here or is a Delta table. Anything else somebody put there. */
-async function ownership(store: Store): Promise<(key: string) => boolean> {
-  const folders = new Set<string>();
-  for (const { key } of await store.list('')) {
-    const [, table] = /^_cdc\/tables\/([^/]+\/[^/]+\/)/.exec(key) ?? /^([^/]+\/[^/]+\/)_delta_log\//.exec(key) ?? [];
-    if (table !== undefined) folders.add(table);
-  }
-  return (key) => key.startsWith('_cdc/') || folders.has(`${key.split('/').slice(0, 2).join('/')}/`);
-}
-
-/** Also the hidden ones, such as the store's scratch folder. */
-async function removeEmptyFolders(folder: string): Promise<void> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  for (const entry of entries) if (entry.isDirectory()) await removeEmptyFolders(join(folder, entry.name));
-  await rmdir(folder).catch((error: unknown) => {
-    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(nativeCodeOf(error) ?? '')) throw error;
-  });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
