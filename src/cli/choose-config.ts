@@ -14,6 +14,8 @@ export interface ConfigWishes {
   source?: string | undefined;
   tables?: string[];
   name?: string | undefined;
+  region?: string | undefined;
+  profile?: string | undefined;
 }
 
 /** The configuration that is there, which the options must agree with, or the text of a new one. */
@@ -27,12 +29,16 @@ export async function chooseConfig(
     refuseOther(options, config);
     return { config, text: '', isNew: false };
   }
-  if (options.target !== undefined && options.target !== 'local')
-    throw new UsageError(`--target ${options.target}: it is not built yet`, 'cdc init --target local');
+  const { target = 'local' } = options;
+  if (target !== 'local' && target !== 'aws')
+    throw new UsageError(`--target ${target}: there is no such target`, 'write --target local or --target aws');
   const text = configTemplate({
+    target,
     name: options.name ?? pipelineName(basename(dirname(context.configFile))),
-    source: options.source ?? 'private',
+    source: options.source ?? (target === 'aws' ? 'rds' : 'private'),
     tables: options.tables ?? [],
+    ...(options.region === undefined ? {} : { region: options.region }),
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
   });
   return { config: parseConfig({ file: context.configFile, text }), text, isNew: true };
 }

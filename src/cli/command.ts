@@ -64,8 +64,23 @@ export interface Command<Options = unknown, Report = unknown> {
   json?(report: Report): unknown;
   /** 3 when it ran fine and the answer is no. */
   exitCode?(report: Report): 0 | 1 | 3;
+  /** The same command with the same options on target aws; without it the command is refused there. */
+  onAws?(): Promise<OnAws<Options>>;
   /** Lines that can be pasted, shown on stderr after success. */
   next?(report: Report): string[];
+}
+
+/** Does a command's work on target aws. */
+export type OnAws<Options> = { run(options: Options, context: Context): Promise<Answer> }['run'];
+
+/** A report with what is made of it. */
+export interface Answer {
+  /** For people; '' prints nothing. */
+  text: string;
+  /** What --json prints; undefined prints nothing. */
+  json: unknown;
+  exitCode?: 0 | 1 | 3;
+  next?: string[];
 }
 
 /** A command as it is written: `parse` sees only the names that are declared above it. */

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import type { ConfigOverride } from '../core/config.ts';
 import { CancelledError, throwIfCancelled, UsageError } from '../core/errors.ts';
 import { toJson } from './answer.ts';
-import type { Command, CommandEntry, Context, GlobalFlags, Input } from './command.ts';
+import type { Answer, Command, CommandEntry, Context, GlobalFlags, Input } from './command.ts';
 import { type Environment, readEnvironment } from './environment.ts';
 import { asFailure, exitCodeOf, failureJson, failureText } from './failure.ts';
 import { splitWords } from './words.ts';
@@ -85,17 +85,38 @@ async function execute<Options, Report>(command: Command<Options, Report>, input
   try {
     const options = command.parse(input);
     const context = createContext(setting, progress);
-    const report = await command.run(options, context);
+    const answer =
+      command.onAws !== undefined && (await isOnAws(command, input, context))
+        ? await (await command.onAws())(options, context)
+        : answerOf(command, await command.run(options, context), context);
     progress.close();
-    const answer = flags.json
-      ? (toJson(command.json === undefined ? report : command.json(report), 2) ?? '')
-      : command.render(report, context.terminal);
-    if (answer !== '') print(host.stdout, answer.endsWith('\n') ? answer : `${answer}\n`);
-    if (!flags.quiet && !flags.json) for (const line of command.next?.(report) ?? []) print(host.stderr, `→ ${line}\n`);
-    return command.exitCode?.(report) ?? 0;
+    const text = flags.json ? (toJson(answer.json, 2) ?? '') : answer.text;
+    if (text !== '') print(host.stdout, text.endsWith('\n') ? text : `${text}\n`);
+    if (!flags.quiet && !flags.json) for (const line of answer.next ?? []) print(host.stderr, `→ ${line}\n`);
+    return answer.exitCode ?? 0;
   } finally {
     progress.close();
   }
+}
+
+function answerOf<Options, Report>(command: Command<Options, Report>, report: Report, context: Context): Answer {
+  return {
+    text: context.flags.json ? '' : command.render(report, context.terminal),
+    json: command.json === undefined ? report : command.json(report),
+    exitCode: command.exitCode?.(report) ?? 0,
+    next: command.next?.(report) ?? [],
+  };
+}
+
+/** By cdc.yaml, or by `--target aws` where there is none yet. What is wrong with the file the command itself will say. */
+async function isOnAws<Options, Report>(
+  command: Command<Options, Report>,
+  input: Input,
+  context: Context,
+): Promise<boolean> {
+  const config = await context.config().catch(() => undefined);
+  if (config !== undefined) return config.target === 'aws';
+  return 'target' in command.options && input.text('target') === 'aws';
 }
 
 function createContext(setting: Setting, progress: Context['progress'] & { close(): void }): Context {

@@ -18,6 +18,7 @@ export const command = defineCommand({
   },
   changes: true,
   asks: true,
+  onAws: () => import('./on-aws/destroy.ts').then((file) => file.destroyOnAws),
   description: `
     Stops the worker and the private server, then removes what \`cdc init\` made: the private server's data,
     .cdc/ and the change files. It shows what will go, with the tables and rows in it, and asks first. Lake

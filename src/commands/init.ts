@@ -16,18 +16,25 @@ export interface InitOptions {
   source: string | undefined;
   tables: string[];
   name: string | undefined;
+  region: string | undefined;
+  profile: string | undefined;
+  only: string | undefined;
 }
 
 export const command = defineCommand({
   arguments: {},
   options: {
-    target: { value: 'TARGET', help: 'where it runs: local', default: 'local' },
+    target: { value: 'TARGET', help: 'where it runs: local or aws', default: 'local' },
     source: { value: 'SOURCE', help: '`private`, or mysql://user@host:3306 without a password', default: 'private' },
     tables: { value: 'PATTERN', repeat: true, help: 'tables to follow, as shop.orders or shop.%', default: 'all' },
     name: { value: 'NAME', help: 'prefixes what is made', default: "this folder's name and four letters" },
+    region: { value: 'REGION', help: 'target aws: the region', default: 'as the AWS tools find it' },
+    profile: { value: 'PROFILE', help: 'target aws: the profile of your AWS credentials' },
+    only: { value: 'STEP', help: 'target aws: one step of `cdc plan`, with what it needs' },
   },
   changes: true,
   asks: true,
+  onAws: () => import('./on-aws/init.ts').then((file) => file.initOnAws),
   description: `
     Makes the pipeline of this folder and leaves it ready to replicate. Where there is no cdc.yaml it writes a
     commented one from the options; where there is one, it makes what that file describes.
@@ -55,6 +62,9 @@ export const command = defineCommand({
     source: input.text('source'),
     tables: input.list('tables'),
     name: input.text('name'),
+    region: input.text('region'),
+    profile: input.text('profile'),
+    only: input.text('only'),
   }),
   async run(options: InitOptions, context): Promise<InitReport> {
     const { progress, signal, flags } = context;

@@ -1,31 +1,18 @@
 /** Runs a dump or any SQL on the source, streamed. */
 
-import { resolve } from 'node:path';
 import { type Context, defineCommand } from '../cli/command.ts';
-import { count } from '../cli/table.ts';
-import { readFileBytes } from '../core/change-file/bytes.ts';
+import { type LoadOptions, type LoadReport, readLoadInput, renderLoad } from '../cli/load-input.ts';
 import { UsageError } from '../core/errors.ts';
 import { openPipeline, type Pipeline } from '../core/pipeline/pipeline.ts';
-import { formatBytes } from '../core/quantity.ts';
 import { countStatements } from '../core/source/count-statements.ts';
-import { type RunSqlReport, runSql } from '../core/source/run-sql.ts';
-
-/** Where the SQL comes from. */
-export type LoadOptions = { kind: 'file'; file: string } | { kind: 'stdin' } | { kind: 'text'; sql: string };
-
-export type LoadReport = RunSqlReport & {
-  seconds: number;
-  /** Nothing was run: these are the statements there are. */
-  dry_run?: true;
-  /** The question was answered with no. */
-  declined?: true;
-};
+import { runSql } from '../core/source/run-sql.ts';
 
 export const command = defineCommand({
   arguments: { file: { help: 'a file of SQL, such as a dump, gz or not; - is what is piped in' } },
   options: { execute: { short: 'e', value: 'SQL', help: 'run this text instead of a file' } },
   changes: true,
   asks: true,
+  onAws: () => import('./on-aws/load.ts').then((file) => file.loadOnAws),
   description: `
     Runs SQL on the pipeline's source: a dump of any size is read and sent statement by statement, with DELIMITER,
     comments and /*!…*/ as the mysql client has them. It stops at the first statement that fails and names its line;
@@ -55,18 +42,14 @@ export const command = defineCommand({
     const pipeline = openPipeline(await context.config(), context.env.variables);
     const seconds = () => Math.round(performance.now() - started) / 1000;
     if (flags.dryRun)
-      return { ...(await countStatements(readInput(options, context))), seconds: seconds(), dry_run: true };
+      return { ...(await countStatements(readLoadInput(options, context))), seconds: seconds(), dry_run: true };
     if (!(await mayWrite(pipeline, options, context))) return { statements: 0, bytes: 0, seconds: 0, declined: true };
     const address = await pipeline.address('admin');
-    const report = await runSql({ address, input: readInput(options, context), signal, progress });
+    const report = await runSql({ address, input: readLoadInput(options, context), signal, progress });
     return { ...report, seconds: seconds() };
   },
 
-  render({ statements, bytes, seconds, dry_run, declined }) {
-    if (declined === true) return 'nothing was run';
-    const what = `${count(statements, 'statement')} (${formatBytes(bytes)})`;
-    return dry_run === true ? `would run ${what}` : `ran ${what} in ${seconds.toFixed(2)} s`;
-  },
+  render: renderLoad,
 
   exitCode: ({ declined }) => (declined === true ? 1 : 0),
 });
@@ -77,13 +60,4 @@ async function mayWrite(pipeline: Pipeline, options: LoadOptions, context: Conte
   if (source.kind !== 'url') return true;
   const what = options.kind === 'file' ? options.file : options.kind === 'stdin' ? 'what is piped in' : options.sql;
   return context.confirm(`Run ${what} on ${source.host}:${source.port} as ${source.user}?`);
-}
-
-function readInput(options: LoadOptions, context: Context): AsyncIterable<Uint8Array> {
-  if (options.kind === 'file') return readFileBytes(resolve(context.cwd, options.file));
-  return options.kind === 'stdin' ? piecesOf(context.stdin()) : piecesOf([options.sql]);
-}
-
-async function* piecesOf(pieces: AsyncIterable<string | Buffer> | Iterable<string>): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) yield typeof piece === 'string' ? Buffer.from(piece) : piece;
 }

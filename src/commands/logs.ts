@@ -18,6 +18,7 @@ export const command = defineCommand({
     follow: { short: 'f', help: 'go on printing what is added, until Ctrl-C' },
     lines: { value: 'N', help: 'how many of the last lines', default: '50' },
   },
+  onAws: () => import('./on-aws/logs.ts').then((file) => file.logsOnAws),
   description: `
     Prints the end of the worker's log: one line per file, batch and change of state, with table and position.
     With --json, one object a line.

@@ -16,6 +16,7 @@ export const command = defineCommand({
     'exit-code': { help: 'exit 3 when something is still to be made' },
   },
   answerIsNo: 'with --exit-code: something is still to be made',
+  onAws: () => import('./on-aws/plan.ts').then((file) => file.planOnAws),
   description: `
     Compares what cdc.yaml describes with what is there, and lists the steps that \`cdc init\` would take, with
     what they cost where they cost anything. It changes nothing.

@@ -24,6 +24,7 @@ export const command = defineCommand({
   options: {},
   changes: true,
   asks: true,
+  onAws: () => import('./on-aws/reload.ts').then((file) => file.reloadOnAws),
   description: `
     Makes a new full load of the table and replaces the lake table by it in one commit; readers see the old rows
     until then. It is the way on for a table that stopped because its history cannot be followed any more, and

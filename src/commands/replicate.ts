@@ -30,6 +30,7 @@ export const command = defineCommand({
     from: { value: 'POSITION', help: 'with --ongoing and no full load before: `now` or FILE:OFFSET' },
   },
   changes: true,
+  onAws: () => import('./on-aws/replicate.ts').then((file) => file.replicateOnAws),
   description: `
     Without flags it does both halves: a full load of every table at one position of the binlog, without a lock
     beyond that instant, then everything that changes from exactly there, in order, as change files in staging/

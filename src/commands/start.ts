@@ -19,6 +19,7 @@ export const command = defineCommand({
     'no-wait': { help: 'return at once, not when the worker has confirmed its position' },
   },
   changes: true,
+  onAws: () => import('./on-aws/start.ts').then((file) => file.startOnAws),
   description: `
     Starts the private server, then the worker, which goes on from exactly where it stopped. When the binlog no
     longer reaches back that far, it says so and names the tables to reload; nothing is skipped.

@@ -15,6 +15,7 @@ export const command = defineCommand({
     'exit-code': { help: 'exit 3 when a table or the worker is not well' },
   },
   answerIsNo: 'with --exit-code: a table has stopped, or the worker does not run',
+  onAws: () => import('./on-aws/status.ts').then((file) => file.statusOnAws),
   description: `
     Per table: its state, the position up to which it is merged, how many seconds and files it is behind, its
     rows and version, and the last error with the command that mends it.

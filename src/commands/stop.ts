@@ -8,14 +8,17 @@ import { stopPrivateServer } from '../core/server/stop.ts';
 
 export interface StopOptions {
   worker: boolean;
+  all: boolean;
 }
 
 export const command = defineCommand({
   arguments: {},
   options: {
     worker: { help: 'stop the worker only; the server keeps running' },
+    all: { help: 'target aws: also delete the replication instance, which cannot be stopped and costs' },
   },
   changes: true,
+  onAws: () => import('./on-aws/stop.ts').then((file) => file.stopOnAws),
   description: `
     Ends the worker within ten seconds: what it has is published, its position is written, every lease is
     released. Then the private server is stopped; a server of your own is left alone. Afterwards a copy of the
@@ -25,7 +28,7 @@ export const command = defineCommand({
     { line: 'cdc stop', does: 'worker and private server' },
     { line: 'cdc stop --worker', does: 'the worker only' },
   ],
-  parse: (input): StopOptions => ({ worker: input.has('worker') }),
+  parse: (input): StopOptions => ({ worker: input.has('worker'), all: input.has('all') }),
   async run(options: StopOptions, context): Promise<StopReport> {
     const { signal, progress } = context;
     const { config, serverFolder } = openPipeline(await context.config(), context.env.variables);

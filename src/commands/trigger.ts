@@ -20,6 +20,7 @@ export const command = defineCommand({
   },
   options: {},
   changes: true,
+  onAws: () => import('./on-aws/trigger.ts').then((file) => file.triggerOnAws),
   description: `
     What the arrival of a file sets off, for one file by hand: prints store, key and file name as the trigger
     gets them, merges what is pending up to that file, and prints the result. The event only wakes: earlier

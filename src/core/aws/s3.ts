@@ -233,6 +233,33 @@ export async function readObject(session: AwsSession, bucket: string, key: strin
   );
 }
 
+export async function writeObject(
+  session: AwsSession,
+  { bucket, key, body }: { bucket: string; key: string; body: string },
+): Promise<void> {
+  await ask(session, 's3:PutObject', `writing s3://${bucket}/${key}`, (options) =>
+    clientFor(session).send(new PutObjectCommand({ ...ownBucket(session, bucket), Key: key, Body: body }), options),
+  );
+}
+
+/** Size in bytes and time; undefined when it is not there. */
+export async function findObject(
+  session: AwsSession,
+  bucket: string,
+  key: string,
+): Promise<{ size: number; modified: Date } | undefined> {
+  const [found] =
+    (
+      await ask(session, 's3:ListBucket', `looking for s3://${bucket}/${key}`, (options) =>
+        clientFor(session).send(
+          new ListObjectsV2Command({ ...ownBucket(session, bucket), Prefix: key, MaxKeys: 1 }),
+          options,
+        ),
+      )
+    ).Contents ?? [];
+  return found?.Key === key ? { size: found.Size ?? 0, modified: found.LastModified ?? new Date(0) } : undefined;
+}
+
 /** Whether it was written; false when something is there. */
 export async function putObjectIfAbsent(
   session: AwsSession,

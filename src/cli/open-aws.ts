@@ -1,0 +1,57 @@
+/** What a command on target aws begins with: the configuration, a session, and the pipeline over them. */
+
+import { openSession } from '../core/aws/session.ts';
+import type { Config } from '../core/config.ts';
+import { CdcError, messageOf } from '../core/errors.ts';
+import type { AwsOptions } from '../core/pipeline/aws/look.ts';
+import { awsOf } from '../core/pipeline/aws/names.ts';
+import { type AwsRun, openAwsRun } from '../core/pipeline/aws-run/run.ts';
+import { openStagingBucket, type StagingBucket } from '../core/pipeline/aws-run/staging-bucket.ts';
+import { resolveSecret } from '../core/secret.ts';
+import type { Context } from './command.ts';
+
+export async function openAws(context: Context, given?: Config): Promise<AwsOptions> {
+  const config = given ?? (await context.config());
+  const { region, profile } = awsOf(config);
+  const session = await openSession({
+    ...(region === undefined ? {} : { region }),
+    ...(profile === undefined ? {} : { profile }),
+    signal: context.signal,
+  });
+  return {
+    config,
+    session,
+    progress: context.progress,
+    sourcePassword: async () =>
+      config.source.kind === 'url' ? resolveSecret(config.source.password, context.env.variables) : '',
+    operatorAddress: () => askOwnAddress(context.signal),
+  };
+}
+
+/** The same for the commands that run what `init` made. */
+export async function openRunOnAws(context: Context): Promise<AwsRun & { staging: StagingBucket }> {
+  const options = await openAws(context);
+  const staging = openStagingBucket(options.session, options.config);
+  return { ...openAwsRun({ ...options, staging }), staging };
+}
+
+/** The IPv4 address that this machine is seen with: who may connect to the database. */
+async function askOwnAddress(signal: AbortSignal): Promise<string> {
+  try {
+    const reply = await fetch('https://checkip.amazonaws.com', {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(10_000)]),
+    });
+    const text = (await reply.text()).trim();
+    if (/^(\d{1,3}\.){3}\d{1,3}$/.test(text)) return text;
+    throw new Error(`the answer is ${JSON.stringify(text.slice(0, 40))}`);
+  } catch (cause) {
+    throw new CdcError(
+      'aws.own-address',
+      `asking which address this machine has on the internet: ${messageOf(cause)}`,
+      {
+        cause,
+        hint: 'say it in cdc.yaml: source: { rds: { operator: 203.0.113.7/32 } }',
+      },
+    );
+  }
+}
