@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CrashPoint } from '../../../src/core/crash-point.ts';
-import { type CdcResult, type RunningCdc, runCdc, startCdc } from '../../support/cli.ts';
+import { type CdcResult, type RunningCdc, startCdc } from '../../support/cli.ts';
 import type { TestServer } from '../../support/servers.ts';
 import { phasesMet, Tally } from './phases.ts';
 import { TABLES } from './writer.ts';
@@ -17,6 +17,9 @@ export type Kill = { point: CrashPoint; time: number } | { afterMs: number; from
 const PATIENCE_MS = 20_000;
 /** Shorter than the minute after which a lease is free by time: who needs longer was blocked by a dead process's lease. */
 const TAKE_OVER_MS = 45_000;
+
+/** No command of a run takes so long. */
+const LONGEST_MS = 150_000;
 
 export class KillRun {
   readonly folder: string;
@@ -56,8 +59,11 @@ export class KillRun {
     await this.expectSuccess(['init', '--yes']);
   }
 
-  cdc(args: readonly string[], env: Record<string, string> = {}): Promise<CdcResult> {
-    return runCdc(args, { cwd: this.folder, env: { ...this.#env, ...env } });
+  /** A command that does not come to its end is killed, and says so by its signal. */
+  async cdc(args: readonly string[], env: Record<string, string> = {}): Promise<CdcResult> {
+    const child = await this.start(args, env);
+    const timer = setTimeout(() => child.process.kill('SIGKILL'), LONGEST_MS);
+    return child.ended.finally(() => clearTimeout(timer));
   }
 
   async expectSuccess(args: readonly string[]): Promise<CdcResult> {
