@@ -1,11 +1,14 @@
 /** The process around a command line: signals, streams, the kill switch of the tests, and the only call of process.exit. */
 
+import { setMaxListeners } from 'node:events';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { type Host, READER_GONE, runCommandLine } from './cli/run.ts';
 import { COMMANDS } from './commands/index.ts';
 import { onCrashPoint } from './core/crash-point.ts';
 
 export async function main(words: readonly string[]): Promise<void> {
+  // A pipeline on AWS waits for some twenty calls at once, each of which listens for the end.
+  setMaxListeners(100);
   const interrupt = new AbortController();
   const stop = () => {
     // The first asks the command to end cleanly; whoever asks again does not want to wait for that.
