@@ -358,7 +358,9 @@ export async function testConnection(session: AwsSession, pair: ConnectionPair):
     );
   } catch (error) {
     if (!isAwsError(error, 'wrong-state')) throw error;
-    if ((await findConnection(session, pair))?.status !== 'testing') throw error;
+    // Begun by a call whose reply was lost, and perhaps done already.
+    const { status } = (await findConnection(session, pair)) ?? {};
+    if (status !== 'testing' && status !== 'successful') throw error;
   }
 }
 

@@ -6,10 +6,7 @@ import { awsError } from './aws-error.ts';
 import { type Clock, systemClock } from './clock.ts';
 
 /** What every client of the SDK is made with. The endpoint is left to the SDK, which reads it from the environment. */
-export type ClientOptions = Pick<
-  STSClientConfig,
-  'region' | 'profile' | 'credentials' | 'maxAttempts' | 'retryMode' | 'requestHandler'
->;
+export type ClientOptions = Pick<STSClientConfig, 'region' | 'credentials' | 'maxAttempts' | 'retryMode'>;
 
 export interface AwsSession {
   readonly account: string;
@@ -28,8 +25,6 @@ export interface OpenSessionOptions {
   profile?: string;
   signal?: AbortSignal;
   clock?: Clock;
-  /** In place of the SDK's HTTP handler; tests lose and refuse replies with it. */
-  requestHandler?: NonNullable<STSClientConfig['requestHandler']>;
 }
 
 /** Throttled and lost calls are tried again by the SDK, so that every call of ours may have been done twice. */
@@ -37,11 +32,10 @@ const MAX_ATTEMPTS = 5;
 
 /** Asks who we are, which needs no right: throws `aws.credentials-…` or `aws.region-missing` before anything is done. */
 export async function openSession(options: OpenSessionOptions): Promise<AwsSession> {
-  const { region, profile, signal, clock = systemClock, requestHandler } = options;
+  const { region, profile, signal, clock = systemClock } = options;
   const client = new STSClient({
     ...(region === undefined ? {} : { region }),
     ...(profile === undefined ? {} : { profile }),
-    ...(requestHandler === undefined ? {} : { requestHandler }),
     maxAttempts: MAX_ATTEMPTS,
     retryMode: 'standard',
   });
@@ -63,7 +57,6 @@ export async function openSession(options: OpenSessionOptions): Promise<AwsSessi
         credentials: client.config.credentials,
         maxAttempts: MAX_ATTEMPTS,
         retryMode: 'standard',
-        ...(requestHandler === undefined ? {} : { requestHandler }),
       },
     };
   } catch (error) {

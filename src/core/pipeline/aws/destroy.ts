@@ -146,7 +146,7 @@ async function leftOver({ context, remaining }: DestroyView): Promise<Remaining[
   return arns
     .filter((arn) => ![...known].some((name) => endsWithName(arn, name)))
     .filter((arn) => !isOwnId(context, arn))
-    .filter((arn) => !remaining.some(({ resource }) => resource.includes(arn)))
+    .filter((arn) => !remaining.some(({ resource }) => resource.includes(arn.split(/[:/]/).at(-1) ?? arn)))
     .map((arn) => ({
       resource: arn,
       why: `it is tagged as this pipeline's, but this version or cdc.yaml does not speak of it`,

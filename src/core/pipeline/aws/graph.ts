@@ -1,5 +1,6 @@
 /** Runs the nodes of a graph, each when those it needs are done, as many at once as the graph allows. */
 
+import { setMaxListeners } from 'node:events';
 import { CancelledError } from '../../errors.ts';
 
 export interface GraphNode {
@@ -14,6 +15,8 @@ export async function runGraph<Node extends GraphNode>(
 ): Promise<void> {
   const failure = new AbortController();
   const signal = options.signal === undefined ? failure.signal : AbortSignal.any([options.signal, failure.signal]);
+  // Every call under way listens to it.
+  setMaxListeners(0, signal);
   const errors: unknown[] = [];
   const runs = new Map<string, Promise<void>>();
   const start = (node: Node): Promise<void> => {

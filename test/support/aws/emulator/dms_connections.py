@@ -75,10 +75,11 @@ class Connections:
             return f"{FAILED} Failed to connect to S3: bucket {bucket} does not exist"
         if not can_assume(self.current_account, role, "dms.amazonaws.com"):
             return f"{FAILED} Failed to connect to S3: unable to assume role {role}"
+        folder = f"{bucket}/{settings['BucketFolder']}" if settings.get("BucketFolder") else bucket
         for action, resource in (
             ("s3:ListBucket", bucket),
-            ("s3:PutObject", f"{bucket}/x"),
-            ("s3:DeleteObject", f"{bucket}/x"),
+            ("s3:PutObject", f"{folder}/x"),
+            ("s3:DeleteObject", f"{folder}/x"),
         ):
             if not may(self.current_account, role, action, f"arn:aws:s3:::{resource}"):
                 return f"{FAILED} Failed to connect to S3: {role} may not call {action} on {resource}"

@@ -2,7 +2,7 @@
 
 import { type Connection, type ConnectionPair, findConnection, testConnection } from '../../../aws/dms.ts';
 import type { AwsSession } from '../../../aws/session.ts';
-import { waitFor } from '../../../aws/wait.ts';
+import { repeatWhile, waitFor } from '../../../aws/wait.ts';
 import { CdcError } from '../../../errors.ts';
 import type { AwsContext, Resource } from '../resource.ts';
 import { idOf } from '../resource.ts';
@@ -72,21 +72,28 @@ export async function testUntilSuccessful(
   session: AwsSession,
   { side, pair, report }: { side: Side['name']; pair: ConnectionPair; report: (state: string) => void },
 ): Promise<void> {
-  const known = await findConnection(session, pair);
-  if (known?.status === 'successful') return;
-  if (known?.status !== 'testing') await testConnection(session, pair);
-  await waitFor(session, {
-    what: `the connection test of the ${side} endpoint`,
-    look: () => findConnection(session, pair),
-    isReady(seen) {
-      if (seen?.status === 'failed') throw failedTest(side, seen);
-      return seen?.status === 'successful';
-    },
-    describe: (seen) => seen?.status ?? 'not begun',
-    everySeconds: 5,
-    boundSeconds: 600,
-    onLook: (seen) => report(seen?.status ?? 'not begun'),
+  // A role made a moment ago is not known to DMS: the test is made again for a while.
+  await repeatWhile(session, { isTooEarly: isRoleUnknown, boundSeconds: 120, everySeconds: 10 }, async () => {
+    const known = await findConnection(session, pair);
+    if (known?.status === 'successful') return;
+    if (known?.status !== 'testing') await testConnection(session, pair);
+    await waitFor(session, {
+      what: `the connection test of the ${side} endpoint`,
+      look: () => findConnection(session, pair),
+      isReady(seen) {
+        if (seen?.status === 'failed') throw failedTest(side, seen);
+        return seen?.status === 'successful';
+      },
+      describe: (seen) => seen?.status ?? 'not begun',
+      everySeconds: 5,
+      boundSeconds: 600,
+      onLook: (seen) => report(seen?.status ?? 'not begun'),
+    });
   });
+}
+
+function isRoleUnknown(error: CdcError): boolean {
+  return error.code === 'aws.connection-failed' && /assume role|not configured properly/i.test(error.message);
 }
 
 function connectionOf(context: AwsContext, side: Side): Promise<Connection | undefined> {

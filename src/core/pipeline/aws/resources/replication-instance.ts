@@ -70,7 +70,7 @@ export function replicationInstance(options: {
   return {
     id: 'replication-instance',
     guideSection: '5.3',
-    title: `replication instance ${id} (${instanceClass}, DMS ${version})`,
+    title: `replication instance ${id} (${instanceClass}${version === '' ? '' : `, DMS ${version}`})`,
     needs: ['subnet-group', 'security-groups'],
     expectedSeconds: 480,
     rights: [
