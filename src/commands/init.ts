@@ -80,15 +80,17 @@ export const command = defineCommand({
       await writeFile(config.file, text, { flag: 'wx' });
       progress.done(`made ${config.file}`);
     }
-    await makeLocal({ pipeline, steps, server: context.env, progress, signal });
+    const taken = await makeLocal({ pipeline, steps, server: context.env, progress, signal });
     // A server that was just made has no tables yet: that is the next step, not a finding.
     const isEmpty = (finding: Finding) => finding.code === 'tables.none' && config.source.kind === 'private';
     const findings = (found ?? (await check())).filter((finding) => !isEmpty(finding));
-    return { steps, findings, made: steps.some((step) => step.action !== 'none') };
+    return { steps: taken, findings, made: steps.some((step) => step.action !== 'none') };
   },
   render: (report) =>
     [
-      report.made || report.steps.some((step) => step.action !== 'none') ? renderSteps(report.steps) : 'already made',
+      report.steps.some((step) => step.action !== 'none')
+        ? renderSteps(report.steps, { done: report.made })
+        : 'already made',
       renderFindings(report.findings),
     ]
       .filter((part) => part !== '')

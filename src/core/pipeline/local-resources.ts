@@ -50,21 +50,32 @@ export function planLocal(
 
 export async function lookAtLocal(pipeline: Pipeline, configExists: boolean): Promise<{ steps: Step[] }> {
   const { config, staging, lake, serverFolder } = pipeline;
+  const server = config.source.kind === 'private' ? await privateServerState(serverFolder) : undefined;
   const facts: LocalFacts = {
     configExists,
-    server: config.source.kind === 'private' ? (await privateServerState(serverFolder)).state : 'not-ours',
+    server: server?.state ?? 'not-ours',
     stagingExists: await isMarked(staging, config.name),
     lakeExists: await isMarked(lake, config.name),
   };
-  const flavor = config.source.kind === 'private' ? (config.source.flavor ?? 'MariaDB or MySQL') : '';
   return {
     steps: planLocal(facts, {
       configFile: config.file,
-      server: `private ${flavor} server in ${serverFolder}`,
+      server: describeServer(pipeline, server),
       staging: staging.location,
       lake: lake.location,
     }),
   };
+}
+
+/** By the flavor it is, the one that is asked for, or what it can become. */
+function describeServer(
+  { config: { source }, serverFolder }: Pipeline,
+  server: PrivateServerState | undefined,
+): string {
+  const known = server !== undefined && server.state !== 'absent' ? server : undefined;
+  const flavor = known?.flavor ?? (source.kind === 'private' ? source.flavor : undefined);
+  const name = flavor === undefined ? 'MariaDB or MySQL' : flavor === 'mysql' ? 'MySQL' : 'MariaDB';
+  return `private ${name}${known === undefined ? '' : ` ${known.version}`} server in ${serverFolder}`;
 }
 
 export interface ServerChoice {
@@ -72,22 +83,29 @@ export interface ServerChoice {
   cacheFolder: string;
 }
 
-/** Takes the steps; each can be repeated. */
+/** Takes the steps; each can be repeated. Returns them with what came of them. */
 export async function makeLocal(options: {
   pipeline: Pipeline;
   steps: Step[];
   server: ServerChoice;
   progress: Progress;
   signal: AbortSignal;
-}): Promise<void> {
+}): Promise<Step[]> {
   const { pipeline, steps, progress, signal } = options;
+  const taken: Step[] = [];
   for (const step of steps) {
     throwIfCancelled(signal);
-    if (step.action === 'none' || step.id === 'config') continue;
-    if (step.id === 'server') await startServer(options);
-    else await mark(step.id === 'staging' ? pipeline.staging : pipeline.lake, pipeline.config.name);
-    progress.done(`${step.action === 'start' ? 'started' : 'made'} ${step.resource}`);
+    let { resource } = step;
+    if (step.action !== 'none' && step.id !== 'config') {
+      if (step.id === 'server') {
+        await startServer(options);
+        resource = describeServer(pipeline, await privateServerState(pipeline.serverFolder));
+      } else await mark(step.id === 'staging' ? pipeline.staging : pipeline.lake, pipeline.config.name);
+      progress.done(`${step.action === 'start' ? 'started' : 'made'} ${resource}`);
+    }
+    taken.push({ ...step, resource });
   }
+  return taken;
 }
 
 /** Starts the private server again; nothing when the source is another server. Throws `server.absent` before `init` made one. */
