@@ -1,10 +1,9 @@
 /** What a command on target aws begins with: the configuration, a session, and the pipeline over them. */
 
-import { openSession } from '../core/aws/session.ts';
 import type { Config } from '../core/config.ts';
 import { CdcError, messageOf } from '../core/errors.ts';
 import type { AwsOptions } from '../core/pipeline/aws/look.ts';
-import { awsOf } from '../core/pipeline/aws/names.ts';
+import { openAwsPipeline } from '../core/pipeline/aws/open.ts';
 import { type AwsRun, openAwsRun } from '../core/pipeline/aws-run/run.ts';
 import { openStagingBucket, type StagingBucket } from '../core/pipeline/aws-run/staging-bucket.ts';
 import { resolveSecret } from '../core/secret.ts';
@@ -12,20 +11,14 @@ import type { Context } from './command.ts';
 
 export async function openAws(context: Context, given?: Config): Promise<AwsOptions> {
   const config = given ?? (await context.config());
-  const { region, profile } = awsOf(config);
-  const session = await openSession({
-    ...(region === undefined ? {} : { region }),
-    ...(profile === undefined ? {} : { profile }),
-    signal: context.signal,
-  });
-  return {
+  return openAwsPipeline({
     config,
-    session,
+    signal: context.signal,
     progress: context.progress,
     sourcePassword: async () =>
       config.source.kind === 'url' ? resolveSecret(config.source.password, context.env.variables) : '',
     operatorAddress: () => askOwnAddress(context.signal),
-  };
+  });
 }
 
 /** The same for the commands that run what `init` made. */
