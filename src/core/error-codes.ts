@@ -233,7 +233,7 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'task.notes': ['what staging remembers of former tasks cannot be read', 'bring it back from a copy'],
   'task.no-checkpoint': ['DMS does not say how far a task is', '`cdc stop` without --all'],
   'load.incomplete': ['a full load is not finished', '`cdc replicate --full-load`'],
-  'load.no-position': ['where following begins after a load is not known', '`cdc replicate` after `cdc destroy`'],
+  'load.no-position': ['where following begins after a load is not known', '`cdc replicate --ongoing --from …`'],
   'merge.failed': ['a run of the Glue job failed', '`cdc logs`; what it did not commit is pending'],
   'trigger.failed': ['the Lambda function failed', '`cdc logs`'],
   'aws.refused': ['AWS does not accept a call', 'the message says what'],

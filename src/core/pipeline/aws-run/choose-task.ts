@@ -60,13 +60,15 @@ export function chooseTask(request: TaskRequest, tasks: KnownTasks, notes: Known
         `following the tables: the full load of task ${load.name} is not finished (${load.status})`,
         { hint: 'cdc replicate --full-load   # loads what is missing; then this command again' },
       );
-    if (notes.loadPosition === undefined)
+    // A later position would leave a gap, an earlier one only repeats: what was noted counts.
+    const from = notes.loadPosition ?? request.from;
+    if (from === undefined || from === 'now')
       throw new CdcError(
         'load.no-position',
         `following the tables: nobody noted where the binlog stood before task ${load.name} loaded them`,
-        { hint: 'cdc destroy --only task, then cdc replicate   # loads and follows in one task' },
+        { hint: 'cdc replicate --ongoing --from FILE:OFFSET   # a position before that load' },
       );
-    return { act: 'create', kind: 'cdc', from: notes.loadPosition };
+    return { act: 'create', kind: 'cdc', from };
   }
   if (request.from !== undefined) return { act: 'create', kind: 'cdc', from: request.from };
   if (!request.fullLoad)

@@ -9,22 +9,30 @@ import {
   type StartType,
   startTask,
   type TaskKind,
+  tableStatistics,
 } from '../../aws/dms-task.ts';
 import { latestRuns } from '../../aws/glue-run.ts';
 import { pipelineTags } from '../../aws/tags.ts';
 import { formatTableName } from '../../change.ts';
 import { CdcError } from '../../errors.ts';
 import { awsOf } from '../aws/names.ts';
-import { chooseTask, isRunning, type KnownTasks, type TaskChoice, type TaskRequest } from './choose-task.ts';
+import {
+  chooseTask,
+  isRunning,
+  type KnownNotes,
+  type KnownTasks,
+  type TaskChoice,
+  type TaskRequest,
+} from './choose-task.ts';
 import { ensureConnections } from './connections.ts';
 import { startDatabase } from './database-power.ts';
 import { despiteLostReply } from './despite-lost-reply.ts';
 import { mergeOnGlue } from './follow-glue-run.ts';
 import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
 import { checkBinlogReaches, readPosition, type SourceView, viewSource } from './source-view.ts';
-import { tableMappings } from './table-mappings.ts';
+import { choosesTheSame, tableMappings } from './table-mappings.ts';
 import { readNotes, type TaskNotes, writeNotes } from './task-notes.ts';
-import { settleTask, type TaskSeen, watchTask } from './task-progress.ts';
+import { settleTask, stopAndSettle, type TaskSeen, watchTask } from './task-progress.ts';
 import { sameSettings, taskSettings } from './task-settings.ts';
 
 export interface AwsReplicateReport {
@@ -39,6 +47,9 @@ export interface AwsReplicateReport {
   /** What this call loaded. */
   loaded: string[];
   left_out: { table: string; reason: string }[];
+  /** What cdc.yaml has added to a task that was there, or taken out of it. */
+  added: string[];
+  removed: string[];
   /** The run of the Glue job that merged the load. */
   merge: { run: string; seconds: number } | null;
 }
@@ -55,10 +66,7 @@ export async function replicateOnAws(
   const ready = await needAvailable(run);
   await startDatabase(run);
   const notes = await readNotes(run.staging);
-  const choice = chooseTask(request, await knownTasks(run, ready), {
-    loadPosition: notes.load_position,
-    resumeFrom: notes.retired?.from,
-  });
+  let choice = chooseTask(request, await knownTasks(run, ready), knownNotes(notes));
   const source = await viewSource({ config, address: await run.address(), signal: session.signal });
   const report: AwsReplicateReport = {
     state: choice.act === 'loaded' ? 'finished' : choice.act === 'already' ? 'already' : 'started',
@@ -67,10 +75,23 @@ export async function replicateOnAws(
     tables: source.tables.map(formatTableName),
     loaded: [],
     left_out: source.refused.map(({ table, message }) => ({ table: table ?? '', reason: message })),
+    ...(await tableChange(run, choice, source)),
     merge: null,
   };
-  for (const { table, reason } of report.left_out) progress.warn(`${table} is left out: ${reason}`);
-  if (choice.act === 'already' || choice.act === 'loaded') return report;
+  const outdated = outdatedTask(run, choice, source);
+  if (outdated !== undefined) {
+    const { name } = outdated;
+    progress.warn(`${name} does not have the tables that cdc.yaml asks for: it is stopped, changed, and goes on`);
+    const stopped = await stopAndSettle(run, outdated);
+    if (stopped === undefined)
+      throw new CdcError('task.gone', `changing ${name}: it has gone`, { hint: 'cdc replicate' });
+    choice = { act: 'start', task: stopped, how: 'resume-processing' };
+    report.state = 'started';
+  }
+  if (choice.act === 'already' || choice.act === 'loaded') {
+    if (wait) report.merge = await mergeIfNotMerged(run, choice.task);
+    return report;
+  }
 
   await ensureConnections(run, ready);
   const started = await begin(run, { choice, ready, source, notes });
@@ -79,8 +100,35 @@ export async function replicateOnAws(
   const seen = await watchTask(run, { name: started.name, before: started.before, expected: report.tables });
   report.loaded = loadedSince(seen, started.before);
   if (seen.task.kind === 'full-load') report.state = 'finished';
+  if (seen.task.kind === 'cdc')
+    for (const table of report.added)
+      progress.warn(`${table} is followed from now on, and not loaded: cdc reload ${table}`);
   if (report.loaded.length > 0) report.merge = await mergeLoad(run);
   return report;
+}
+
+export function knownNotes(notes: TaskNotes): KnownNotes {
+  return { loadPosition: notes.load_position, resumeFrom: notes.retired?.from };
+}
+
+/** The task that runs, when it has other tables than cdc.yaml asks for by now. */
+export function outdatedTask(run: AwsRun, choice: TaskChoice, source: SourceView): ReplicationTask | undefined {
+  if (choice.act !== 'already' || choosesTheSame(mappingsOf(run, source), choice.task.tableMappings)) return undefined;
+  return choice.task;
+}
+
+/** What DMS has and what cdc.yaml asks for, by the tables themselves. */
+export async function tableChange(
+  run: AwsRun,
+  choice: TaskChoice,
+  source: SourceView,
+): Promise<{ added: string[]; removed: string[] }> {
+  const nothing = { added: [], removed: [] };
+  if (choice.act === 'create' || choice.task?.startedAt === undefined) return nothing;
+  const had = new Set((await tableStatistics(run.session, choice.task)).map(formatTableName));
+  if (had.size === 0) return nothing;
+  const wanted = new Set(source.tables.map(formatTableName));
+  return { added: [...wanted].filter((name) => !had.has(name)), removed: [...had].filter((name) => !wanted.has(name)) };
 }
 
 /** Neither a task nor a connection test begins on an instance that is being made. */
@@ -140,7 +188,7 @@ async function begin(
     return { name: task.name, before: task, position: task.checkpoint ?? task.startPosition };
   }
   const position = await startPositionOf(run, choice);
-  if (choice.kind === 'full-load' && notes.load_position === undefined)
+  if (choice.kind === 'full-load')
     await writeNotes(run.staging, {
       ...notes,
       load_position: await readPosition(await run.address(), run.session.signal),
@@ -244,6 +292,16 @@ function loadedSince({ task, tables }: TaskSeen, before: ReplicationTask | undef
   return tables
     .filter(({ loadEndedAt }) => since === undefined || (loadEndedAt !== undefined && loadEndedAt >= since))
     .map(formatTableName);
+}
+
+/** A command that was cut short, or a merge that failed, may have left a load behind that nobody merges. */
+async function mergeIfNotMerged(run: AwsRun, task: ReplicationTask | undefined): Promise<AwsReplicateReport['merge']> {
+  const loadedAt = task?.kind === 'cdc' ? undefined : task?.loadFinishedAt;
+  if (loadedAt === undefined) return null;
+  const runs = await latestRuns(run.session, run.names.job);
+  if (runs === undefined) return null;
+  const isMerged = runs.some(({ state, startedAt }) => state === 'SUCCEEDED' && startedAt && startedAt >= loadedAt);
+  return isMerged ? null : mergeLoad(run);
 }
 
 /** The event of the last load file comes before DMS says that the load is whole, so the merge is woken once more. */

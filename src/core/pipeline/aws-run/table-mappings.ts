@@ -1,5 +1,6 @@
 /** What a DMS task copies: the patterns of cdc.yaml as its selection rules, and the columns that it adds for the merge. Pure. */
 
+import { z } from 'zod';
 import type { TableName } from '../../change.ts';
 import type { Config } from '../../config.ts';
 import { matchesPattern, SYSTEM_SCHEMAS, splitPattern } from '../../table-pattern.ts';
@@ -45,6 +46,43 @@ function mappings(config: Pick<Config, 'tables'>, selections: readonly object[])
   return JSON.stringify({
     rules: rules.map((rule, index) => ({ ...rule, 'rule-id': String(index + 1), 'rule-name': String(index + 1) })),
   });
+}
+
+const ruleSchema = z.object({
+  'rule-type': z.string(),
+  'rule-action': z.string().optional(),
+  'object-locator': z.object({ 'schema-name': z.string(), 'table-name': z.string() }).optional(),
+});
+const mappingsSchema = z.object({ rules: z.array(ruleSchema) });
+
+/** Whether two mappings choose the same tables, however DMS has rewritten them. */
+export function choosesTheSame(a: string, b: string): boolean {
+  const [left, right] = [selectionsOf(a), selectionsOf(b)];
+  return left.size === right.size && [...left].every((rule) => right.has(rule));
+}
+
+function selectionsOf(text: string): Set<string> {
+  const parsed = mappingsSchema.safeParse(parseJson(text));
+  if (!parsed.success) return new Set();
+  return new Set(
+    parsed.data.rules
+      .filter((rule) => rule['rule-type'] === 'selection')
+      .map((rule) =>
+        JSON.stringify([
+          rule['rule-action'],
+          rule['object-locator']?.['schema-name'],
+          rule['object-locator']?.['table-name'],
+        ]),
+      ),
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function exactTable({ schema, table }: TableName): TableName {

@@ -1,7 +1,13 @@
 /** Watching a replication task until it has done what was asked for, or has failed. */
 
 import { deleteTask, stopTask } from '../../aws/dms.ts';
-import { findTask, type ReplicationTask, type TableStatistics, tableStatistics } from '../../aws/dms-task.ts';
+import {
+  findTask,
+  type ReplicationTask,
+  reloadTables,
+  type TableStatistics,
+  tableStatistics,
+} from '../../aws/dms-task.ts';
 import { waitFor } from '../../aws/wait.ts';
 import { CancelledError, CdcError, throwIfCancelled } from '../../errors.ts';
 import { despiteLostReply } from './despite-lost-reply.ts';
@@ -18,6 +24,8 @@ const LOOK_SECONDS = 5;
 const STALE_SECONDS = 180;
 /** And a task that has stopped before it says why, and how far it came. */
 const REASON_LOOKS = 6;
+/** A minute: by then DMS has begun what it begins by itself. */
+const NUDGE_LOOKS = 12;
 
 /** States that pass by themselves; `starting` counts as running. */
 const PASSING: ReadonlySet<string> = new Set(['creating', 'modifying', 'stopping', 'testing', 'moving', 'deleting']);
@@ -132,6 +140,7 @@ async function watch(
         told.add(trouble.table);
       }
       progress.update(loadProgress(task, tables));
+      if (timesRunning === NUDGE_LOOKS) await loadAddedTables(run, task, { before, tables });
       const isLoaded = task.kind === 'cdc' || isLoadOver(tables);
       if (isLoaded && timesRunning >= 2 && task.kind !== 'full-load') return judged({ task, tables }, expected);
     } else if (isUnderWay(task)) {
@@ -140,6 +149,17 @@ async function watch(
       return ended(run, task, expected);
     await session.clock.sleep(LOOK_SECONDS * 1000, session.signal);
   }
+}
+
+/** Whether DMS loads a table that was added to a task after its load is not documented: one that waits is asked for. */
+async function loadAddedTables(
+  run: AwsRun,
+  task: ReplicationTask,
+  { before, tables }: { before: ReplicationTask | undefined; tables: readonly TableStatistics[] },
+): Promise<void> {
+  const waiting = tables.filter(({ state }) => state === 'Before load');
+  if (task.kind !== 'full-load-and-cdc' || before?.loadFinishedAt === undefined || waiting.length === 0) return;
+  await reloadTables(run.session, task, waiting);
 }
 
 function isUnderWay(task: ReplicationTask): boolean {

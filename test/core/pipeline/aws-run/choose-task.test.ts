@@ -59,6 +59,11 @@ test('--full-load, then --ongoing: a second task from where the binlog stood bef
   expect(choose(onlyOngoing, tasks, notes)).toBe('create cdc from mysql-bin-changelog.000003:154');
   expect(choose(both, tasks, notes)).toBe('create cdc from mysql-bin-changelog.000003:154');
   expect(choose(onlyOngoing, tasks)).toBe('load.no-position');
+  expect(choose({ ...onlyOngoing, from: 'now' }, tasks)).toBe('load.no-position');
+  expect(choose({ ...onlyOngoing, from: 'bin.000001:4' }, tasks)).toBe('create cdc from bin.000001:4');
+  expect(choose({ ...onlyOngoing, from: 'bin.000009:4' }, tasks, notes)).toBe(
+    'create cdc from mysql-bin-changelog.000003:154',
+  );
 });
 
 test('a full load that is done is not done again; one that is not whole goes on', () => {

@@ -1,5 +1,6 @@
 import type { DescribeTableStatisticsCommandOutput } from '@aws-sdk/client-database-migration-service';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { planReplicateOnAws, planStartOnAws, planStopOnAws } from '../../../../src/core/pipeline/aws-run/dry-run.ts';
 import { replicateOnAws } from '../../../../src/core/pipeline/aws-run/replicate.ts';
 import { startOnAws } from '../../../../src/core/pipeline/aws-run/start.ts';
 import { stopOnAws } from '../../../../src/core/pipeline/aws-run/stop.ts';
@@ -222,6 +223,76 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
     const { ReplicationTasks } = await world.clients.dms.describeReplicationTasks({});
     const settings = JSON.parse(ReplicationTasks?.[0]?.ReplicationTaskSettings ?? '{}');
     expect(settings.FullLoadSettings.MaxFullLoadSubTasks).toBe(2);
+  });
+
+  test('a table added to cdc.yaml is shown, and reaches the task that runs', async () => {
+    await aws.control({ tables: [['shop', 'orders']] });
+    await server.query('DROP TABLE shop.persons');
+    await replicate();
+    await server.query('CREATE TABLE shop.persons (id INT PRIMARY KEY)', 'FLUSH BINARY LOGS');
+    expect(await replicate()).toMatchObject({ state: 'already', added: ['shop.persons'] });
+
+    await server.query(
+      'DROP DATABASE IF EXISTS crm',
+      'CREATE DATABASE crm',
+      'CREATE TABLE crm.people (id INT PRIMARY KEY)',
+    );
+    world.run.config = testConfig('', "tables: ['shop.%', 'crm.people']");
+    await aws.control({
+      tables: [
+        ['shop', 'orders'],
+        ['shop', 'persons'],
+      ],
+    });
+    const planned = await planReplicateOnAws(world.run, both);
+    expect(planned).toMatchObject({ action: 'change', added: ['crm.people'], removed: [] });
+    const calls = watchCalls();
+    expect(await replicate()).toMatchObject({
+      state: 'started',
+      task: 'shop-full-load-and-cdc',
+      added: ['crm.people'],
+    });
+    const changing = calls.calls.map(({ operation }) => operation).filter((name) => /^(Stop|Modify|Start)/.test(name));
+    expect(changing).toEqual(['StopReplicationTask', 'ModifyReplicationTask', 'StartReplicationTask']);
+    expect(world.warnings).toContainEqual(expect.stringContaining('stopped, changed, and goes on'));
+    expect(await replicate()).toMatchObject({ state: 'already', added: [] });
+    await server.query('DROP DATABASE crm');
+  });
+
+  test('dry runs say what would be done, and do nothing', async () => {
+    const calls = watchCalls();
+    expect(await planReplicateOnAws(world.run, both)).toMatchObject({
+      action: 'create',
+      task: 'shop-full-load-and-cdc',
+      how: 'start-replication',
+      tables: ['shop.orders', 'shop.persons'],
+    });
+    expect(await planStopOnAws(world.run, { all: true })).toEqual({
+      stop: [],
+      delete: [],
+      database: 'stop',
+      replication_instance: 'delete',
+      now_usd_per_day: 1.18,
+      then_usd_per_day: 0.1,
+    });
+    expect(await planStartOnAws(world.run)).toMatchObject({ database: 'already', task: null });
+    const changing = calls.calls.map(({ operation }) => operation).filter((name) => !/^(Describe|List|Get)/.test(name));
+    expect(changing).toEqual([]);
+
+    await replicate();
+    expect(await planReplicateOnAws(world.run, both)).toMatchObject({ action: 'already' });
+    expect(await planStopOnAws(world.run, { all: false })).toMatchObject({
+      stop: ['shop-full-load-and-cdc'],
+      delete: [],
+    });
+    await stop();
+    expect(await planStartOnAws(world.run)).toMatchObject({ database: 'start', task: 'shop-full-load-and-cdc' });
+    expect(await planReplicateOnAws(world.run, both)).toMatchObject({
+      action: 'start',
+      how: 'resume-processing',
+      start_database: true,
+      tables_known: false,
+    });
   });
 
   test.each(['CreateReplicationTask', 'StartReplicationTask', 'TestConnection'])(

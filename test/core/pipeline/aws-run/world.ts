@@ -46,8 +46,8 @@ export const SOURCE_SQL = [
   'INSERT INTO shop.orders VALUES (1, "a"), (2, "b")',
 ];
 
-export function testConfig(more = ''): Config {
-  const text = `name: shop\ntarget: aws\nsource: rds\ntables: ['shop.%']\n${more}`;
+export function testConfig(more = '', tables = "tables: ['shop.%']"): Config {
+  const text = `name: shop\ntarget: aws\nsource: rds\n${tables}\n${more}`;
   return parseConfig({ file: '/pipelines/shop/cdc.yaml', text });
 }
 
