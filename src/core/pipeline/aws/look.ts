@@ -49,6 +49,8 @@ export async function lookAtAws(options: AwsOptions): Promise<AwsView> {
   const record = await readRecord(config);
   refuseOtherAccount(session, record, config);
   progress.update(`looking at account ${session.account}, ${session.region}`);
+  if (config.source.kind === 'rds' && config.source.openToWorld)
+    progress.warn('everybody may try to connect to the database (`open_to_world`); without it only DMS and you may');
   const place = await lookAtPlace(session, config, options.operatorAddress);
   const context = makeContext(options, place, record);
   const resources = desiredResources({ config, place, lambdaPackage: await functionOf(options) });
@@ -78,6 +80,7 @@ export function makeContext(options: AwsOptions, place: Place, record: AwsRecord
     tags: pipelineTags(config.name),
     ids: new Map(),
     begun: new Set(record?.begun ?? []),
+    stopped: new Set(),
     sql: options.sql ?? sourceSql,
     sourcePassword: options.sourcePassword,
     report: () => {},

@@ -1,7 +1,7 @@
 /** What a resource of a pipeline on AWS is to plan, init and destroy: a node of a graph that can be looked at, made and removed. */
 
 import type { AwsSession } from '../../aws/session.ts';
-import { PIPELINE_TAG, pipelineTags, type Tags } from '../../aws/tags.ts';
+import { PIPELINE_TAG, type Tags } from '../../aws/tags.ts';
 import type { AwsConfig, Config } from '../../config.ts';
 import { CdcError } from '../../errors.ts';
 import type { AwsNames } from './names.ts';
@@ -61,6 +61,8 @@ export interface AwsContext {
   ids: Map<IdName, string>;
   /** Steps that were begun, now or in an earlier run. */
   begun: Set<string>;
+  /** What was found and stands still, by choice: nothing can be asked of it. */
+  stopped: Set<StepId>;
   sql: SourceSql;
   /** The password of a source given by URL. */
   sourcePassword: () => Promise<string>;
@@ -89,10 +91,6 @@ export interface Resource {
   holds?: (context: AwsContext) => Promise<string>;
   /** Returns when it has gone. Absent: it stays, or goes with what it belongs to. */
   remove?: (context: AwsContext) => Promise<void>;
-}
-
-export function contextTags(config: Config): Tags {
-  return pipelineTags(config.name);
 }
 
 /** Whose it is by its tags. */

@@ -25,6 +25,46 @@ const actions = (steps: readonly AwsStep[]) =>
     steps.filter(({ action }) => action !== 'none' && action !== 'later').map((s) => [s.id, s.action]),
   );
 
+/** Calls whose right is called otherwise than they are. */
+const RIGHTS_OF: Readonly<Record<string, readonly string[]>> = {
+  'sts:GetCallerIdentity': ['none'],
+  's3:HeadBucket': ['s3:ListBucket'],
+  's3:ListObjectsV2': ['s3:ListBucket'],
+  's3:ListObjectVersions': ['s3:ListBucketVersions'],
+  's3:ListMultipartUploads': ['s3:ListBucketMultipartUploads'],
+  's3:DeleteObjects': ['s3:DeleteObject', 's3:DeleteObjectVersion'],
+  's3:GetPublicAccessBlock': ['s3:GetBucketPublicAccessBlock'],
+  's3:PutPublicAccessBlock': ['s3:PutBucketPublicAccessBlock'],
+  's3:PutBucketLifecycleConfiguration': ['s3:PutLifecycleConfiguration'],
+  's3:GetBucketNotificationConfiguration': ['s3:GetBucketNotification'],
+  's3:PutBucketNotificationConfiguration': ['s3:PutBucketNotification'],
+  'ec2:CreateSecurityGroup': ['ec2:CreateSecurityGroup', 'ec2:CreateTags'],
+  'rds:CreateDBInstance': ['rds:CreateDBInstance', 'rds:AddTagsToResource', 'kms:DescribeKey'],
+  'secretsmanager:CreateSecret': ['secretsmanager:CreateSecret', 'secretsmanager:TagResource'],
+  'iam:CreateRole': ['iam:CreateRole', 'iam:TagRole'],
+  'dms:CreateEndpoint': ['dms:CreateEndpoint', 'dms:AddTagsToResource', 'iam:PassRole'],
+  'lambda:CreateFunction': ['lambda:CreateFunction', 'lambda:TagResource', 'iam:PassRole'],
+  'logs:CreateLogGroup': ['logs:CreateLogGroup', 'logs:TagResource'],
+};
+
+/** Rights that a walk from nothing to nothing does not take, and when they are. */
+const NOT_CALLED_HERE: Readonly<Record<string, string>> = {
+  'dms:DeleteReplicationTask': 'there is a task',
+  'dms:StopReplicationTask': 'a task runs',
+  'dms:ModifyEndpoint': 'cdc.yaml changes',
+  'dms:ModifyReplicationInstance': 'cdc.yaml changes',
+  'ec2:DeleteNetworkInterface': 'DMS leaves one behind',
+  'ec2:DescribeAvailabilityZones': 'DMS asks for it in our name',
+  'ec2:DescribeInternetGateways': 'DMS asks for it in our name',
+  'iam:DetachRolePolicy': 'somebody attached a policy to a role of ours',
+  'iam:UpdateAssumeRolePolicy': 'somebody changed it',
+  'lambda:UpdateFunctionCode': 'a new version of cdc',
+  'lambda:UpdateFunctionConfiguration': 'cdc.yaml changes',
+  'rds:ModifyDBInstance': 'cdc.yaml changes',
+  's3:AbortMultipartUpload': 'an upload was given up',
+  'secretsmanager:PutSecretValue': 'the database has another address',
+};
+
 describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
   let account: Account;
   beforeAll(async () => {
@@ -315,6 +355,32 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
     });
     const from = (rules.SecurityGroupRules ?? []).flatMap((rule) => (rule.IsEgress ? [] : (rule.CidrIpv4 ?? [])));
     expect(from).toEqual(['0.0.0.0/0']);
+    expect(pipeline.warned).toEqual([expect.stringContaining('everybody may try to connect')]);
+  });
+
+  it('leaves a stopped database alone, and says that it could not be looked into', async () => {
+    const pipeline = await newPipeline(account);
+    await pipeline.init();
+    const { rds } = account.clients;
+    await rds.stopDBInstance({ DBInstanceIdentifier: 'shop-qkzw-db' });
+    await rds.describeDBInstances({});
+    const calls = record();
+    await pipeline.init();
+    expect(calls.filter(isChange).map(named)).toEqual([]);
+    expect(pipeline.warned.filter((line) => line.includes('database is stopped'))).toHaveLength(2);
+  });
+
+  it('asks for the rights that init and destroy use, and for no other', async () => {
+    const pipeline = await newPipeline(account);
+    const { rights } = await pipeline.look();
+    const calls = record();
+    await pipeline.init();
+    await account.clients.s3.putObject({ Bucket: 'shop-qkzw-lake', Key: 'shop/persons/x', Body: 'x' });
+    await pipeline.destroy({ deleteLake: true });
+    const used = new Set(calls.flatMap((call) => RIGHTS_OF[named(call)] ?? [named(call)]));
+    expect([...used].filter((right) => !rights.includes(right) && right !== 'none')).toEqual([]);
+    const unused = rights.filter((right) => !used.has(right));
+    expect(unused).toEqual(Object.keys(NOT_CALLED_HERE).sort());
   });
 
   it('stops with exit code 2 before anything is done where the credentials lead to another region than the record', async () => {

@@ -123,6 +123,12 @@ async function lookBySql(
 ): Promise<Actual> {
   if (context.ids.get('database_host') === undefined || context.ids.get('database_secret') === undefined)
     return { state: 'absent' };
+  if (context.stopped.has('database'))
+    return {
+      state: 'ours',
+      ids: {},
+      differences: [{ what: 'database', is: 'stopped', wanted: 'running, to be looked into', isMendable: false }],
+    };
   try {
     return await context.sql(await adminAddress(context, source), context.session.signal, look);
   } catch (error) {

@@ -42,6 +42,8 @@ export function database(
     ],
     async look(context) {
       const found = await findInstance(context.session, id);
+      if (found?.status === 'stopped') context.stopped.add('database');
+      else context.stopped.delete('database');
       return found === undefined
         ? { state: 'absent' }
         : owned(context, `database ${id}`, found.tags, {
