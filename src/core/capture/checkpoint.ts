@@ -42,6 +42,8 @@ export interface ServerIdentity {
   flavor: 'mariadb' | 'mysql';
   version: string;
   serverId: number;
+  /** As in SourceServer; where nobody said, names are compared without case, which can only stop a table too many. */
+  lowerCaseTableNames?: number | undefined;
   uuid?: string | undefined;
 }
 
@@ -77,6 +79,7 @@ const checkpointFile = z.object({
     flavor: z.enum(['mariadb', 'mysql']),
     version: z.string(),
     serverId: z.number(),
+    lowerCaseTableNames: z.number().optional(),
     uuid: z.string().optional(),
   }),
   lease: z.number(),

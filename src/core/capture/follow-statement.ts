@@ -24,6 +24,8 @@ export type StatementEffect =
 export interface StatementRules {
   server: ServerIdentity;
   truncate: 'apply' | 'stop';
+  /** `capture.foreign_key_cascades: accept`. */
+  acceptCascades: boolean;
   matches(table: TableName): boolean;
 }
 
@@ -38,9 +40,14 @@ export function applyStatement(
     return effect === undefined ? [] : [effect];
   });
   const known = new Set(followed.map((table) => formatTableName(table.name)));
-  for (const name of createdBy(statement))
+  for (const name of createdBy(statement).map((created) => asStored(created, rules.server)))
     if (rules.matches(name) && !known.has(formatTableName(name))) effects.push({ kind: 'new-table', name });
   return effects;
+}
+
+/** As the binlog and information_schema spell it. */
+function asStored(name: TableName, { lowerCaseTableNames }: ServerIdentity): TableName {
+  return lowerCaseTableNames === 1 ? { schema: name.schema.toLowerCase(), table: name.table.toLowerCase() } : name;
 }
 
 /** Tables whose name means something new after the statement. */
@@ -70,8 +77,8 @@ function effectOn(
       ? stop('statement.data-change', `it may have been changed by a statement instead of rows: ${shorten(event.sql)}`)
       : stop('statement.unknown', `it is named in a statement that this version does not know: ${shorten(event.sql)}`);
   }
-  // Names compared without case: on servers where case counts this can only stop a table too many.
-  if (!touches(statement, table.name, true)) return undefined;
+  const ignoreCase = rules.server.lowerCaseTableNames !== 0;
+  if (!touches(statement, table.name, ignoreCase)) return undefined;
   switch (statement.kind) {
     case 'nothing':
     case 'transaction':
@@ -92,7 +99,7 @@ function effectOn(
         return stop('table.truncated', 'the table was truncated on the source, and `capture.truncate` is stop');
       return { kind: 'publish', table, publish: (staging, at) => publishTruncate(table, staging, at) };
     case 'alter-table': {
-      const result = applyDdl(table.definition, statement);
+      const result = applyDdl(table.definition, statement, { ignoreCase, acceptCascades: rules.acceptCascades });
       if (result.effect === 'nothing') return undefined;
       if (result.effect === 'stop') return stop('schema.changed', result.reason);
       return { kind: 'publish', table, publish: (staging) => publishDefinition(table, result.definition, staging) };

@@ -22,6 +22,8 @@ export interface SessionOptions {
   limits: CaptureLimits;
   /** What a TRUNCATE TABLE does: empties the lake table too, or stops the table. */
   truncate: 'apply' | 'stop';
+  /** `capture.foreign_key_cascades: accept`: a foreign key that changes rows behind the binlog's back stops no table. */
+  acceptCascades: boolean;
   /** Whether the configuration asks for a table; a new one that it asks for is reported by `onNewTable`. */
   matches(table: TableName): boolean;
   onPublished(table: TableName, file: PublishedFile): void;

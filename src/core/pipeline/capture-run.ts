@@ -144,6 +144,7 @@ export class CaptureRun {
         lease: this.#lease,
         limits: { maxFileBytes: config.capture.maxFileBytes, maxDelayMs: config.capture.maxDelayMs },
         truncate: config.capture.truncate,
+        acceptCascades: config.capture.foreignKeyCascades === 'accept',
         matches: (table) => followsTable(config, table),
         onPublished: (table, { key, size, first, last }) => this.#loop.wake(table).set(key, { size, first, last }),
         onChanged: (table) => this.#loop.wake(table),

@@ -1,7 +1,7 @@
 /** `replicate` and `start`: the worker in this process, or in one of its own that is watched until it is ready. */
 
 import { type Checkpoint, readCheckpoint } from '../capture/checkpoint.ts';
-import { formatTableName } from '../change.ts';
+import { formatTableName, type TableName } from '../change.ts';
 import { CancelledError, CdcError } from '../errors.ts';
 import { formatPosition } from '../position.ts';
 import type { Progress } from '../progress.ts';
@@ -9,7 +9,7 @@ import { ownIdentity } from '../store/process-identity.ts';
 import type { Pipeline } from './pipeline.ts';
 import { runWorker, type WorkerRequest } from './worker.ts';
 import { runningWorker, spawnWorker, waitForWorker } from './worker-process.ts';
-import { problemOf, type WorkerState, WorkerStateFile } from './worker-state.ts';
+import { problemOf, readWorkerState, type WorkerState, WorkerStateFile } from './worker-state.ts';
 
 export interface ReplicateReport {
   /** `already`: it was running. `finished`: a full load alone, done. */
@@ -21,6 +21,9 @@ export interface ReplicateReport {
   /** What this call loaded; the rest was loaded before. */
   loaded: string[];
 }
+
+/** What a worker says before it follows goes to whoever waits for it; of a table created every minute nobody needs it all. */
+const WARNINGS_KEPT = 50;
 
 /** Runs the worker here until the signal fires; its state goes to `.cdc/worker.json`. */
 export async function replicateHere(options: {
@@ -53,7 +56,7 @@ export async function replicateHere(options: {
     warn(text) {
       stampedProgress.warn(text);
       if (state.state.state === 'starting' || state.state.state === 'loading')
-        state.update({ warnings: [...state.state.warnings, text] });
+        state.update({ warnings: [...state.state.warnings, text].slice(-WARNINGS_KEPT) });
     },
   };
   progress.detail(`worker started (pid ${state.state.process.pid})`);
@@ -66,8 +69,9 @@ export async function replicateHere(options: {
       state.update({ state: 'stopped', doing: 'stopped' });
       throw stoppedAt(await readCheckpoint(pipeline.staging));
     }
-    // Whoever holds the lease speaks for the pipeline.
-    if (!(error instanceof CdcError && error.code.startsWith('lease.')))
+    // Whoever holds the lease speaks for the pipeline, if it is of this folder.
+    const told = await readWorkerState(pipeline.config.stateFolder);
+    if (!isAboutLease(error) || told === undefined || told.process.pid === state.state.process.pid)
       state.update({ state: 'failed', doing: 'failed', error: problemOf(error) });
     throw error;
   } finally {
@@ -75,6 +79,10 @@ export async function replicateHere(options: {
     await state.flush();
   }
   return reportOf('finished', state.state, await readCheckpoint(pipeline.staging));
+}
+
+function isAboutLease(error: unknown): boolean {
+  return error instanceof CdcError && error.code.startsWith('lease.');
 }
 
 /** Whoever pressed Ctrl-C learns where it stands. */
@@ -163,11 +171,13 @@ function stamped(progress: Progress): Progress {
   };
 }
 
-/** Removes tables from the checkpoint: the next `replicate` finds them not loaded and loads them in a new run. The worker must have ended. */
-export function forgetTables(checkpoint: Checkpoint, tables: { schema: string; table: string }[]): Checkpoint {
-  const gone = new Set(tables.map(formatTableName));
-  return {
-    ...checkpoint,
-    tables: Object.fromEntries(Object.entries(checkpoint.tables).filter(([key]) => !gone.has(key))),
-  };
+/** Makes tables count as not loaded: the next `replicate` loads them in a new run. The worker must have ended. */
+export function forgetTables(checkpoint: Checkpoint, tables: TableName[]): Checkpoint {
+  const forgotten = new Set(tables.map(formatTableName));
+  const entries = Object.entries(checkpoint.tables).map(([key, entry]) => {
+    if (!forgotten.has(key)) return [key, entry] as const;
+    const { stopped: _, stoppedAt: __, ...rest } = entry;
+    return [key, { ...rest, loaded: false }] as const;
+  });
+  return { ...checkpoint, tables: Object.fromEntries(entries) };
 }

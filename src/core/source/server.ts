@@ -11,16 +11,19 @@ export interface SourceServer {
   /** `8.0.31`, `10.11.19-MariaDB-log`. */
   version: string;
   serverId: number;
+  /** 0: names of schemas and tables count with their case; 1: the server keeps them in lower case; 2: as written, and compares without case. */
+  lowerCaseTableNames?: number | undefined;
   /** MySQL only. */
   uuid?: string | undefined;
 }
 
 export async function readServer(connection: Connection, signal?: AbortSignal): Promise<SourceServer> {
   const doing = 'asking the source what it is';
-  const [row] = await queryRows({ connection, sql: 'SELECT VERSION() AS version, @@server_id AS id', doing, signal });
+  const [row] = await queryRows({ connection, sql: 'SELECT VERSION() AS version, @@server_id AS id, @@lower_case_table_names AS lower_case', doing, signal });
   const version = row?.version ?? '';
   const flavor = /mariadb/i.test(version) ? 'mariadb' : 'mysql';
-  const server: SourceServer = { flavor, version, serverId: Number(row?.id ?? 0) };
+  const lowerCaseTableNames = Number(row?.lower_case ?? 0);
+  const server: SourceServer = { flavor, version, serverId: Number(row?.id ?? 0), lowerCaseTableNames };
   if (flavor === 'mariadb') return server;
   const [uuid] = await queryRows({ connection, sql: 'SELECT @@server_uuid AS uuid', doing, signal });
   return { ...server, uuid: uuid?.uuid ?? undefined };

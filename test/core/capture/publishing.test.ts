@@ -73,6 +73,7 @@ describeOnServers('publishing', (flavor) => {
         lease,
         limits: { maxFileBytes: options.maxFileBytes ?? 64e6, maxDelayMs: options.maxDelayMs ?? 50 },
         truncate: 'apply',
+        acceptCascades: false,
         matches: () => true,
         onPublished() {},
         onChanged() {},

@@ -94,6 +94,7 @@ export class CaptureBench {
         lease,
         limits: { maxFileBytes: 64e6, maxDelayMs: options.maxDelayMs ?? 50 },
         truncate: options.truncate ?? 'apply',
+        acceptCascades: false,
         matches: () => true,
         onPublished() {},
         onChanged() {},
