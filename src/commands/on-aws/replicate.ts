@@ -4,6 +4,7 @@ import type { Answer, Context } from '../../cli/command.ts';
 import { openRunOnAws } from '../../cli/open-aws.ts';
 import { count } from '../../cli/table.ts';
 import { UsageError } from '../../core/errors.ts';
+import { planReplicateOnAws, type ReplicatePlanOnAws } from '../../core/pipeline/aws-run/dry-run.ts';
 import { type AwsReplicateReport, replicateOnAws as replicate } from '../../core/pipeline/aws-run/replicate.ts';
 import type { StartAt } from '../../core/pipeline/start-at.ts';
 import { formatPosition } from '../../core/position.ts';
@@ -18,23 +19,44 @@ export interface ReplicateOnAwsOptions {
 
 export async function replicateOnAws(options: ReplicateOnAwsOptions, context: Context): Promise<Answer> {
   if (options.foreground) throw new UsageError('--foreground is for target local: on AWS the DMS task does the work');
-  if (context.flags.dryRun)
-    throw new UsageError(
-      '--dry-run of replicate is not built for target aws yet',
-      'cdc status   # shows the task as it is',
-    );
   const { fullLoad, ongoing, wait, from } = options;
   const at = from === undefined ? {} : { from: from === 'now' ? from : formatPosition(from) };
+  const request = { fullLoad, ongoing, ...at };
   const run = await openRunOnAws(context);
-  const report = await replicate({ ...run, request: { fullLoad, ongoing, ...at }, wait });
-  for (const { table, reason } of report.left_out) context.progress.warn(`left out ${table}: ${reason}`);
+  if (context.flags.dryRun) {
+    const plan = await planReplicateOnAws(run, request);
+    return { text: renderPlan(plan), json: { ...plan, dry_run: true } };
+  }
+  const report = await replicate({ ...run, request, wait });
   return { text: renderReplicateOnAws(report), json: report, next: ['cdc status', 'cdc stop'] };
 }
 
 export function renderReplicateOnAws(report: AwsReplicateReport): string {
   const tables = count(report.tables.length, 'table');
+  const merged = report.merge === null ? '' : `; merged by run ${report.merge.run} in ${report.merge.seconds} s`;
   if (report.state === 'already') return `already replicating (task ${report.task ?? ''})`;
   if (report.state === 'finished')
-    return report.loaded.length === 0 ? `already loaded: ${tables}` : `loaded ${count(report.loaded.length, 'table')}`;
-  return `replicating ${tables}${report.position === null ? '' : ` from ${report.position}`} (task ${report.task ?? ''})`;
+    return report.loaded.length === 0
+      ? `already loaded: ${tables}`
+      : `loaded ${count(report.loaded.length, 'table')}${merged}`;
+  return `replicating ${tables}${report.position === null ? '' : ` from ${report.position}`} (task ${report.task ?? ''})${merged}`;
+}
+
+function renderPlan(plan: ReplicatePlanOnAws): string {
+  const { task, from } = plan;
+  const acts: Record<ReplicatePlanOnAws['action'], string> = {
+    already: `already replicating (task ${task})`,
+    loaded: 'already loaded',
+    start: `would start the task ${task} (${plan.how})`,
+    create: `would make and start the task ${task}${from === null ? '' : ` from ${from}`}`,
+    change: `would stop the task ${task}, change its tables, and start it again`,
+  };
+  return [
+    ...(plan.start_database ? ['would start the database'] : []),
+    acts[plan.action],
+    ...(plan.tables_known ? [] : ['what is in the database cannot be seen before it runs']),
+    ...plan.added.map((table) => `would add ${table}`),
+    ...plan.removed.map((table) => `would stop following ${table}`),
+    ...plan.left_out.map(({ table, reason }) => `would leave out ${table}: ${reason}`),
+  ].join('\n');
 }

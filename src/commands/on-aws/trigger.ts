@@ -2,12 +2,18 @@
 
 import type { Answer, Context } from '../../cli/command.ts';
 import { openRunOnAws } from '../../cli/open-aws.ts';
-import { UsageError } from '../../core/errors.ts';
-import { triggerOnAws as trigger } from '../../core/pipeline/aws-run/trigger.ts';
+import { findArrival, triggerOnAws as trigger } from '../../core/pipeline/aws-run/trigger.ts';
 
 export async function triggerOnAws(options: { file: string }, context: Context): Promise<Answer> {
-  if (context.flags.dryRun) throw new UsageError('--dry-run of trigger is not built for target aws yet', 'cdc status');
-  const report = await trigger({ ...(await openRunOnAws(context)), file: options.file, wait: true });
+  const run = { ...(await openRunOnAws(context)), file: options.file };
+  if (context.flags.dryRun) {
+    const { store, key, file } = await findArrival(run);
+    return {
+      text: `store   ${store}\nkey     ${key}\nfile    ${file}\nwould call ${run.names.function} with its event`,
+      json: { store, key, file, function: run.names.function, dry_run: true },
+    };
+  }
+  const report = await trigger({ ...run, wait: true });
   return {
     text: [
       `store   ${report.store}`,

@@ -30,16 +30,18 @@ const answerSchema = z.object({
   reason: z.string().nullable(),
 });
 
-export async function triggerOnAws(
-  options: Omit<AwsRun, 'staging'> & {
-    staging: Pick<Store, 'stat' | 'location'>;
-    /** Relative to staging, as `cdc files` lists it; or `s3://bucket/…`. */
-    file: string;
-    /** False: returns when the function has answered. */
-    wait: boolean;
-  },
-): Promise<AwsTriggerReport> {
-  const { session, config, names, staging, progress, file, wait } = options;
+type TriggerRun = Omit<AwsRun, 'staging'> & {
+  staging: Pick<Store, 'stat' | 'location'>;
+  /** Relative to staging, as `cdc files` lists it; or `s3://bucket/…`. */
+  file: string;
+};
+
+/** The file as its event has it; throws `file.missing` for one that is not there, or is no change file. */
+export async function findArrival({
+  config,
+  staging,
+  file,
+}: TriggerRun): Promise<Pick<AwsTriggerReport, 'store' | 'key' | 'file'>> {
   const { bucket, prefix } = awsOf(config).staging;
   const root = prefix === '' ? '' : `${prefix}/`;
   const key = keyInStaging(file, `s3://${bucket}/${root}`);
@@ -49,19 +51,22 @@ export async function triggerOnAws(
       `looking for ${file}: staging (${staging.location}) holds no change file of that name`,
       { hint: '`cdc files` lists what is there' },
     );
-  const event = arrivalEvent({ bucket, key: `${root}${key}`, region: session.region });
+  return { store: `s3://${bucket}`, key: `${root}${key}`, file: key.slice(key.lastIndexOf('/') + 1) };
+}
+
+export async function triggerOnAws(
+  options: TriggerRun & {
+    /** False: returns when the function has answered. */
+    wait: boolean;
+  },
+): Promise<AwsTriggerReport> {
+  const { session, config, names, progress, wait } = options;
+  const arrival = await findArrival(options);
+  const event = arrivalEvent({ bucket: awsOf(config).staging.bucket, key: arrival.key, region: session.region });
   progress.update(`calling ${names.function}`);
   const invoked = await invokeFunction(session, names.function, event);
   for (const line of invoked.log) progress.detail(line);
-  const report: AwsTriggerReport = {
-    store: `s3://${bucket}`,
-    key: `${root}${key}`,
-    file: key.slice(key.lastIndexOf('/') + 1),
-    run: null,
-    state: 'woken',
-    seconds: null,
-    reason: null,
-  };
+  const report: AwsTriggerReport = { ...arrival, run: null, state: 'woken', seconds: null, reason: null };
   if (!invoked.ok) {
     if (invoked.error !== 'ConcurrentRunsExceededException')
       throw new CdcError(
