@@ -132,6 +132,7 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'merge.gap': ['a file between others has been missing for too long', 'bring it back, or `cdc reload`'],
   'row.unfit': ['a value does not fit its type; nothing was applied', '`merge.unfit: quarantine`, or mend the row'],
   'row.key': ['a key does not fit its type; nothing was applied', 'mend the row on the source'],
+  'table.mode-changed': ['`mode:` in cdc.yaml is not that of the lake table', 'set it back, or `cdc reload`'],
   'column.clash': ['two columns have one name in the lake', 'rename one on the source'],
   'table.differs': ['--columns or --key differ from the lake table', 'give the same ones, or another --lake'],
   'lake.foreign': ['the lake table belongs to someone else', 'use another lake folder'],

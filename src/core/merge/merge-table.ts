@@ -150,11 +150,29 @@ async function mergeOnce(
   const { staging, appId, policies, mode = 'merge', progress, signal } = options;
   const { batch } = pending;
   if (batch === undefined) throw new Error('nothing is pending');
+  assertMode(options.table, mode, state, batch.epoch?.kind === 'load');
   const prepared = await prepareBatch({ staging, lake: table.store, batch, state, snapshot, appId, policies, mode });
   progress.detail(
     `merging ${formatTableName(options.table)}: numbers ${numberInRun(batch.after) + 1} to ${numberInRun(batch.end)} from ${prepared.inputs.length} files`,
   );
   return await runBatch({ table, lease, snapshot, state, ...prepared, sizes: options.sizes, progress, signal });
+}
+
+/** A mirror and a history do not mix; only a load makes a mirror of a history. */
+function assertMode(table: TableName, mode: MergeMode, state: Plan | undefined, isLoad: boolean): void {
+  if (state === undefined || state.mode === mode || (mode === 'merge' && isLoad)) return;
+  const name = formatTableName(table);
+  const [asked, is] = mode === 'append' ? ['append', 'a mirror'] : ['mirror', 'a history'];
+  throw new CdcError(
+    'table.mode-changed',
+    `merging ${name}: cdc.yaml says \`mode: ${asked}\`, and its lake table is ${is}`,
+    {
+      hint:
+        mode === 'append'
+          ? `set the mode back, or move the lake table away and then cdc reload ${name}`
+          : `set the mode back, or cdc reload ${name}`,
+    },
+  );
 }
 
 /** Sums up the batches of one call. */

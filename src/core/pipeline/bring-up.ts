@@ -7,6 +7,7 @@ import { followsTable } from '../config.ts';
 import { CdcError } from '../errors.ts';
 import { tableState } from '../merge/table-state.ts';
 import type { Lease } from '../store/lease.ts';
+import { changedRules } from './changed-rules.ts';
 import { chooseTables, type TableChoice } from './choose-tables.ts';
 import { loadTables } from './load-tables.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -68,6 +69,7 @@ export async function bringUp(options: BringUpOptions): Promise<BroughtUp> {
       source: await pipeline.address(),
     });
   if (next === undefined) throw nothingToFollow(source, checkpoint);
+  for (const sentence of await changedRules(pipeline, choice.follow, next)) progress.warn(sentence);
   next = { ...next, merge: request.merge, server: source.server };
   if (JSON.stringify(next) !== JSON.stringify(writer.current)) await writer.write(next);
   return { checkpoint: next, loaded: [...load, ...start].map(({ name }) => name), choice };

@@ -156,6 +156,25 @@ describeOnServers('a worker', (flavor) => {
     expect((await readLoadRecords(pipeline.staging, PERSONS)).map(({ number }) => runOf(number))).toEqual([1, 2]);
   });
 
+  it('goes on by the rules of the load when cdc.yaml has others, and says so', async () => {
+    await server.query('ALTER TABLE shop.persons ADD UNIQUE by_name (name, id), MODIFY name VARCHAR(50) NOT NULL');
+    const before = await testPipeline(server, { yaml: 'merge: { zero_dates: text }' });
+    const first = await startWorker(before);
+    await first.following();
+    await first.stop();
+    const { folder } = before.config;
+    const rules = ['{ table: shop.persons, key: [name, id] }'];
+    const second = await startWorker(await testPipeline(server, { folder, rules }));
+    await second.following();
+    expect(second.warnings).toEqual([
+      'shop.persons: `merge.zero_dates` and its `key:` in cdc.yaml changed since it was loaded, and counts from the next load: cdc reload shop.persons',
+    ]);
+    await second.stop();
+    const third = await startWorker(await testPipeline(server, { folder, yaml: 'merge: { zero_dates: text }' }));
+    await third.following();
+    expect(third.warnings).toEqual([]);
+  });
+
   it('begins an empty table at the position it is given', async () => {
     const pipeline = await testPipeline(server);
     const request = { fullLoad: false, ongoing: true, merge: true, from: 'now' } as const;
