@@ -445,7 +445,7 @@ describe.skipIf(!(await hasAwsEmulator()))('the emulated AWS account refuses', (
     expect(await refusal(twice)).toBe('InvalidResourceStateFault');
     const statement = { Effect: 'Allow', Action: ['s3:PutObject', 's3:ListBucket'], Resource: '*' };
     await iam.putRolePolicy({ RoleName: 'p-dms-s3', PolicyName: 'own', PolicyDocument: policy(statement) });
-    expect(await target()).toContain(`may not call s3:DeleteObject on ${STAGING}/x`);
+    expect(await target()).toContain(`may not call s3:DeleteObject on ${STAGING}/raw/x`);
     await s3.deleteBucket({ Bucket: STAGING });
     expect(await target()).toContain(`bucket ${STAGING} does not exist`);
     await aws.control({ connection_fail: 'no route' });
