@@ -95,16 +95,24 @@ export async function askYesNo(options: {
   signal: AbortSignal;
 }): Promise<boolean> {
   if (!options.isTerminal) {
-    if (!options.quiet) options.stderr.write(`${options.text}\n`);
-    throw new UsageError('asking before that is done: there is no terminal', 'add --yes when that is what you want');
+    const isLong = options.text.includes('\n');
+    if (isLong && !options.quiet) options.stderr.write(`${options.text}\n`);
+    throw new UsageError(
+      `asking ${isLong ? 'before that is done' : `"${options.text}"`}: there is no terminal`,
+      'add --yes when that is what you want',
+    );
   }
   const reader = createInterface({ input: options.stdin, output: options.stderr, terminal: false });
   try {
     const answer = await new Promise<string>((resolve, reject) => {
-      const cancel = () => reject(new CancelledError());
+      const cancel = () => {
+        // Behind the question and the terminal's ^C.
+        options.stderr.write('\n');
+        reject(new CancelledError());
+      };
       options.signal.addEventListener('abort', cancel, { once: true });
       reader.once('close', () => resolve(''));
-      reader.question(`${options.text} [y/N] `, resolve);
+      reader.question(`${options.text}${options.text.endsWith('?') ? '' : '\nGo on?'} [y/N] `, resolve);
     });
     return /^y(es)?$/i.test(answer.trim());
   } finally {

@@ -1,7 +1,7 @@
 /** Lists the change files in staging. */
 
 import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
-import { textTable } from '../cli/table.ts';
+import { type Column, textTable } from '../cli/table.ts';
 import type { TableName } from '../core/change.ts';
 import { withEngine } from '../core/engine/engine.ts';
 import type { CdcError } from '../core/errors.ts';
@@ -52,16 +52,17 @@ export const command = defineCommand({
     });
   },
 
-  render({ files }) {
+  render({ files }, { columns }) {
     if (files.length === 0) return 'no files';
-    return textTable(files, [
+    const table: Column<StagedFileSummary>[] = [
       { title: 'file', value: ({ file }) => file },
       { title: 'kind', value: ({ kind }) => kind },
       { title: 'rows', value: ({ rows }) => rows ?? undefined, right: true },
-      { title: 'size', value: ({ bytes }) => formatBytes(bytes), right: true },
-      { title: 'numbers', value: numbers, right: true },
+      { title: 'size', value: ({ bytes }) => formatBytes(bytes), right: true, drop: 2 },
+      { title: 'numbers', value: numbers, right: true, drop: 1 },
       { title: 'state', value: ({ state, version }) => (version === null ? state : `${state} in version ${version}`) },
-    ]);
+    ];
+    return textTable(files, table, { width: columns });
   },
 });
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
 import { type MergedTable, mergedTable } from '../cli/merged-table.ts';
-import { count, textTable } from '../cli/table.ts';
+import { type Column, count, textTable } from '../cli/table.ts';
 import { formatTableName, type TableName } from '../core/change.ts';
 import { needStagedFile } from '../core/change-file/find-file.ts';
 import type { ConfigOverride } from '../core/config.ts';
@@ -126,7 +126,7 @@ export const command = defineCommand({
     return options.kind === 'loose' ? mergeLoose(options, context) : mergePipeline(options, context);
   },
 
-  render(report) {
+  render(report, { columns }) {
     const merged = report.tables.filter(({ files, changes }) => files > 0 || changes > 0);
     if (report.dry_run === true && merged.length > 0)
       return merged.map((one) => `would merge ${count(one.files, 'file')} of ${formatTableName(one)}`).join('\n');
@@ -136,7 +136,7 @@ export const command = defineCommand({
         : report.tables.some(({ waiting }) => waiting !== undefined)
           ? 'nothing was merged'
           : 'already merged: nothing is pending';
-    return textTable(merged, [
+    const table: Column<MergedTable>[] = [
       { title: 'table', value: ({ schema, table }) => `${schema}.${table}` },
       { title: 'files', value: ({ files }) => files, right: true },
       { title: 'changes', value: ({ changes }) => changes, right: true },
@@ -147,8 +147,9 @@ export const command = defineCommand({
         ? [{ title: 'quarantined', value: ({ quarantined }: MergedTable) => quarantined, right: true }]
         : []),
       { title: 'version', value: ({ version }) => version, right: true },
-      { title: 'seconds', value: ({ seconds }) => seconds.toFixed(2), right: true },
-    ]);
+      { title: 'seconds', value: ({ seconds }) => seconds.toFixed(2), right: true, drop: 1 },
+    ];
+    return textTable(merged, table, { width: columns });
   },
 
   exitCode: (report) => (report.tables.some(({ error }) => error !== undefined) ? 1 : 0),

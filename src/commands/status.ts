@@ -1,7 +1,7 @@
 /** One picture of the pipeline: worker, and per table state, position, lag, rows and last error. */
 
 import { defineCommand } from '../cli/command.ts';
-import { textTable } from '../cli/table.ts';
+import { type Column, textTable } from '../cli/table.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 import { isUnwell, pipelineStatus, type StatusReport, type TableStatus } from '../core/pipeline/status.ts';
 
@@ -32,7 +32,7 @@ export const command = defineCommand({
   },
   json: ({ report }) => report,
   exitCode: ({ exitCode }) => exitCode,
-  render({ report }) {
+  render({ report }, { columns }) {
     const { worker, server, slots, tables } = report;
     const lines = [
       `worker   ${worker.state}${worker.pid === null ? '' : ` (pid ${worker.pid})`}`,
@@ -45,15 +45,16 @@ export const command = defineCommand({
         ...(worker.error.hint === undefined ? [] : [`         → ${worker.error.hint}`]),
       );
     if (tables.length === 0) return [...lines, '', 'no table is followed yet'].join('\n');
-    const table = textTable(tables, [
+    const shown: Column<TableStatus>[] = [
       { title: 'table', value: (row) => `${row.schema}.${row.table}` },
       { title: 'state', value: (row) => row.state },
-      { title: 'position', value: (row) => row.position ?? undefined },
+      { title: 'position', value: (row) => row.position ?? undefined, drop: 1 },
       { title: 'lag', value: (row) => (row.lag_seconds === null ? undefined : `${row.lag_seconds} s`), right: true },
       { title: 'files', value: (row) => row.pending_files, right: true },
       { title: 'rows', value: (row) => row.rows?.toLocaleString('en-US'), right: true },
       { title: 'version', value: (row) => row.version ?? undefined, right: true },
-    ]);
+    ];
+    const table = textTable(tables, shown, { width: columns });
     const errors = tables.flatMap((row) =>
       row.error === null
         ? []

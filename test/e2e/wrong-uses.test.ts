@@ -437,7 +437,8 @@ describeOnServers('wrong uses', (flavor) => {
   it('what asks refuses without a terminal and without --yes, shows what it would touch, and touches nothing', async () => {
     const { folder, schema } = await pipeline();
     await folder.ok('replicate');
-    const noTerminal = 'cdc: asking before that is done: there is no terminal\n→ add --yes when that is what you want';
+    const noTerminal = (what: string) =>
+      `cdc: asking ${what}: there is no terminal\n→ add --yes when that is what you want`;
     await folder.fails(['destroy'], {
       code: 2,
       says: [
@@ -446,16 +447,16 @@ describeOnServers('wrong uses', (flavor) => {
         "  …/.cdc (the worker's log and cache)",
         'It leaves:',
         `  …/lake (${schema}.orders: 2 rows): it holds rows; --delete-lake removes it`,
-        noTerminal,
+        noTerminal('before that is done'),
       ].join('\n'),
     });
     await folder.fails(['reload', `${schema}.orders`], {
       code: 2,
-      says: `This copies ${schema}.orders anew and replaces the lake table by the copy.\n${noTerminal}`,
+      says: noTerminal(`"This copies ${schema}.orders anew and replaces the lake table by the copy."`),
     });
     await folder.fails(['load', '-e', `DROP TABLE ${schema}.orders`], {
       code: 2,
-      says: `Run DROP TABLE ${schema}.orders on 127.0.0.1:${server.port} as cdc?\n${noTerminal}`,
+      says: noTerminal(`"Run DROP TABLE ${schema}.orders on 127.0.0.1:${server.port} as cdc?"`),
     });
     const json = await folder.cdc('destroy', '--json');
     expect(errorJson.parse(JSON.parse(json.stderr)).error).toMatchObject({ code: 'usage', exit_code: 2 });

@@ -74,7 +74,9 @@ export class PipelineFolder {
     const result = await this.cdc(...words);
     const says = result.stderr
       .split('\n')
-      .filter((line) => !/^(starting|stopping the worker|merging .*|made .*|waiting for .*)$/.test(line))
+      .filter(
+        (line) => !/^(starting|starting a worker|stopping the worker|merging .*|made .*|waiting for .*)$/.test(line),
+      )
       .join('\n')
       .trimEnd();
     expect({ code: result.code, says: this.plain(says), stdout: result.stdout }, `cdc ${words.join(' ')}`).toEqual({

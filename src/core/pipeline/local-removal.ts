@@ -40,7 +40,7 @@ export async function planRemoval(options: {
   if (await isMarked(staging, config.name))
     removals.push({
       resource: staging.location,
-      holds: `${(await stagingKeys(staging)).length} files: change files, checkpoint`,
+      holds: files((await stagingKeys(staging)).length),
       remove: async () => deleteKeys(staging, await stagingKeys(staging), MARKER_KEY),
     });
   if (await isMarked(lake, config.name))
@@ -65,4 +65,8 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+function files(number: number): string {
+  return `${number} file${number === 1 ? '' : 's'}: change files, checkpoint`;
 }

@@ -91,6 +91,7 @@ export async function waitForWorker(options: {
   signal: AbortSignal;
 }): Promise<WorkerState> {
   const { pid, stateFolder, progress, signal } = options;
+  progress.update('starting a worker');
   for (;;) {
     // The worker is a session of its own, which the terminal's Ctrl-C does not reach.
     if (signal.aborted)
