@@ -10,15 +10,14 @@ import { changeHeader } from '../change-file/read.ts';
 import { reach } from '../crash-point.ts';
 import { CdcError } from '../errors.ts';
 import { type BinlogPosition, comparePositions } from '../position.ts';
-import type { Checkpoint, StopReason } from './checkpoint.ts';
+import type { StopReason } from './checkpoint.ts';
 import { type CommitTime, commitTime } from './commit-time.ts';
-import { FlushClock } from './flush-clock.ts';
 import { applyStatement, type StatementEffect } from './follow-statement.ts';
 import type { FollowedTable } from './followed-table.ts';
 import { Lag } from './lag.ts';
-import { publishFiles } from './publish.ts';
 import { assertLastEvent, assertSameFile } from './resume-check.ts';
 import type { SessionOptions } from './session-options.ts';
+import { SessionPublisher } from './session-publisher.ts';
 import { openTables, type SessionTables } from './session-tables.ts';
 import { TableFile } from './table-file.ts';
 import { hidesAnything, hidesTable, incident } from './unsupported.ts';
@@ -31,12 +30,9 @@ export class CaptureSession {
   readonly #tables: SessionTables;
   readonly #scratchBase: string;
   #scratchFiles = 0;
-  #checkpoint: Checkpoint;
-  #position: BinlogPosition;
+  readonly #publisher: SessionPublisher;
   /** Where the transaction or statement under way begins. */
   #start: BinlogPosition;
-  #lastEvent: EventMark | undefined;
-  #binlogFile: BinlogFileMark | undefined;
   /** The event that the checkpoint remembers has not come yet. */
   #resuming: boolean;
   #inTransaction = false;
@@ -47,24 +43,16 @@ export class CaptureSession {
   #time: CommitTime | undefined;
   #timeMicros = Number.NaN;
   readonly #lag: Lag;
-  readonly #clock = new FlushClock(() => this.#flushInTime());
-  #flushing: Promise<void> | undefined;
-  #failure: unknown;
 
   private constructor(options: SessionOptions, tables: SessionTables, scratchBase: string) {
     const { checkpoint } = options;
     this.#scratchBase = scratchBase;
     this.#options = options;
     this.#tables = tables;
-    this.#checkpoint = checkpoint;
-    this.#position = checkpoint.position;
+    this.#publisher = new SessionPublisher(options, tables, () => !this.#inTransaction);
     this.#start = checkpoint.position;
-    this.#lastEvent = checkpoint.lastEvent;
-    this.#binlogFile = checkpoint.binlogFile;
     this.#resuming = checkpoint.lastEvent !== undefined;
     this.#lag = new Lag(options.onLag);
-    // What could not be opened is stopped, and the checkpoint is to say so.
-    if (tables.stoppedNow) this.#clock.within(0);
   }
 
   static async open(options: SessionOptions): Promise<CaptureSession> {
@@ -78,7 +66,7 @@ export class CaptureSession {
 
   /** Where to open the binlog: at the last event of the checkpoint, which is compared first. */
   get start(): BinlogPosition {
-    const { lastEvent, position } = this.#checkpoint;
+    const { lastEvent, position } = this.#publisher.checkpoint;
     return lastEvent === undefined ? position : { ...position, file: lastEvent.file, offset: lastEvent.offset };
   }
 
@@ -92,16 +80,17 @@ export class CaptureSession {
   }
 
   onFile(mark: BinlogFileMark): void {
-    assertSameFile(this.#checkpoint, mark);
-    this.#binlogFile = mark;
+    assertSameFile(this.#publisher.checkpoint, mark);
+    this.#publisher.beginFile(mark);
   }
 
   /** Handles events strictly one after another; a returned promise pauses the stream. */
   onEvent(event: BinlogEvent): void | Promise<void> {
-    if (this.#flushing !== undefined) return this.#flushing.then(() => this.onEvent(event));
-    if (this.#failure !== undefined) throw this.#failure;
+    const { flushing, failure } = this.#publisher;
+    if (flushing !== undefined) return flushing.then(() => this.onEvent(event));
+    if (failure !== undefined) throw failure;
     if (this.#resuming && event.kind !== 'rotate' && event.kind !== 'heartbeat') {
-      assertLastEvent(this.#checkpoint, event);
+      assertLastEvent(this.#publisher.checkpoint, event);
       this.#resuming = false;
       return;
     }
@@ -123,7 +112,7 @@ export class CaptureSession {
       case 'unsupported':
         return this.#unsupported(event);
       case 'incident':
-        throw incident(event.message, this.#position);
+        throw incident(event.message, this.#publisher.position);
       case 'heartbeat':
         return this.#heartbeat(event.position);
       case 'rotate':
@@ -133,25 +122,20 @@ export class CaptureSession {
 
   /** Ends the session: whole transactions are published, the one under way is given up and captured again. */
   async close(): Promise<void> {
-    this.#clock.reset();
-    await this.#flushing?.catch(() => undefined);
+    await this.#publisher.rest();
     try {
-      if (this.#failure !== undefined || this.#resuming) return;
+      if (this.#publisher.failure !== undefined || this.#resuming) return;
       this.#cutOff();
       this.#inTransaction = false;
-      await this.#flush();
+      await this.#publisher.flush();
     } finally {
       await this.discard();
     }
   }
 
-  /**
-   * Drops what is not published. A flush under way is finished first: it writes down that all that was open is in files, and
-   * the next session begins at the checkpoint it leaves.
-   */
+  /** Drops what is not published; the next session begins at the checkpoint that a flush under way leaves. */
   async discard(): Promise<void> {
-    this.#clock.reset();
-    await this.#flushing?.catch(() => undefined);
+    await this.#publisher.rest();
     this.#tables.discardFiles();
   }
 
@@ -204,7 +188,7 @@ export class CaptureSession {
     table.file.spill();
     reach('capture.file-open');
     const { maxFileBytes, maxDelayMs } = this.#options.limits;
-    this.#clock.within(table.file.size >= maxFileBytes ? 0 : maxDelayMs);
+    this.#publisher.within(table.file.size >= maxFileBytes ? 0 : maxDelayMs);
   }
 
   /** The snapshot of a table loaded while others were followed lies ahead of where capture stands: its changes up to there are in the load. */
@@ -216,11 +200,10 @@ export class CaptureSession {
     this.#inTransaction = false;
     for (const table of this.#touched) table.markWhole();
     this.#touched.clear();
-    this.#lastEvent = mark;
-    this.#position = position;
-    if (this.#created.length > 0) return this.#flush().then(() => this.#tellOfNewTables());
-    if (this.#clock.isDue) return this.#flush();
-    this.#clock.within(IDLE_CHECKPOINT_MS);
+    this.#publisher.moveTo(position, mark);
+    if (this.#created.length > 0) return this.#publisher.flush().then(() => this.#tellOfNewTables());
+    if (this.#publisher.isDue) return this.#publisher.flush();
+    this.#publisher.within(IDLE_CHECKPOINT_MS);
   }
 
   #tellOfNewTables(): void {
@@ -231,9 +214,9 @@ export class CaptureSession {
   #heartbeat(position: BinlogPosition): void {
     if (this.#inTransaction || this.#resuming) return;
     this.#lag.atEnd();
-    if (comparePositions(position, this.#position) <= 0) return;
-    this.#position = position;
-    this.#clock.within(0);
+    if (comparePositions(position, this.#publisher.position) <= 0) return;
+    this.#publisher.moveTo(position);
+    this.#publisher.within(0);
   }
 
   #statement(event: Extract<BinlogEvent, { kind: 'statement' }>): void | Promise<void> {
@@ -241,7 +224,7 @@ export class CaptureSession {
     const effects = applyStatement(
       event,
       [...this.#tables.followed.values()].filter((table) => !this.#isLoaded(table)),
-      { ...this.#options, server: this.#checkpoint.server },
+      { ...this.#options, server: this.#publisher.checkpoint.server },
     );
     if (event.inTransaction) return this.#withinTransaction(effects);
     this.#setTime(event.timestamp);
@@ -265,7 +248,7 @@ export class CaptureSession {
 
   async #apply(event: Extract<BinlogEvent, { kind: 'statement' }>, effects: StatementEffect[]): Promise<void> {
     // What was captured under the old definition is published before the new one begins.
-    if (effects.some((effect) => effect.kind !== 'new-table')) await this.#flush();
+    if (effects.some((effect) => effect.kind !== 'new-table')) await this.#publisher.flush();
     for (const effect of effects) {
       if (effect.kind === 'new-table') this.#created.push(effect.name);
       else if (effect.kind === 'stop') this.#stop(effect.table, effect.reason);
@@ -277,14 +260,13 @@ export class CaptureSession {
       }
     }
     this.#inTransaction = false;
-    this.#lastEvent = event.mark;
-    this.#position = event.position;
-    await this.#flush();
+    this.#publisher.moveTo(event.position, event.mark);
+    await this.#publisher.flush();
     this.#tellOfNewTables();
   }
 
   #unsupported(event: Extract<BinlogEvent, { kind: 'unsupported' }>): void {
-    if (event.table === undefined) throw hidesAnything(event.what, this.#position);
+    if (event.table === undefined) throw hidesAnything(event.what, this.#publisher.position);
     const table = this.#tables.followed.get(formatTableName(event.table));
     if (table !== undefined && !this.#isLoaded(table)) this.#stop(table, hidesTable(event.what, table.name));
   }
@@ -294,49 +276,9 @@ export class CaptureSession {
     table.cutToWhole();
     this.#touched.delete(table);
     table.stopped = reason;
-    table.stoppedAt = this.#position;
+    table.stoppedAt = this.#publisher.position;
     this.#tables.park(table);
     this.#options.onStopped(table.name, reason);
-    this.#clock.within(0);
-  }
-
-  #flushInTime(): void {
-    // In the middle of a transaction its end will see that the time has come.
-    if (this.#inTransaction || this.#flushing !== undefined) return;
-    this.#flush().catch((error: unknown) => {
-      this.#failure = error;
-      this.#options.onFailure(error);
-    });
-  }
-
-  /** Publishes the open files, then moves the checkpoint. Call between transactions only. */
-  #flush(): Promise<void> {
-    this.#flushing ??= this.#publish().finally(() => {
-      this.#flushing = undefined;
-    });
-    return this.#flushing;
-  }
-
-  async #publish(): Promise<void> {
-    this.#clock.reset();
-    const { lease: _, tables: __, writtenAt: ___, ...rest } = this.#checkpoint;
-    const published = await publishFiles({
-      ...this.#options,
-      tables: this.#tables.open(),
-      parked: this.#tables.parked,
-      checkpoint: {
-        ...rest,
-        position: this.#position,
-        lastEvent: this.#lastEvent,
-        binlogFile: this.#binlogFile,
-      },
-    });
-    this.#checkpoint = published.checkpoint;
-    this.#tables.settle();
-    for (const { table, file } of published.files) {
-      this.#options.progress.detail(`published ${file.key}: ${file.changes} changes`);
-      this.#options.onPublished(table.name, file);
-    }
-    this.#options.onCheckpoint(published.checkpoint);
+    this.#publisher.within(0);
   }
 }
