@@ -74,8 +74,10 @@ export const command = defineCommand({
     if (context.flags.dryRun) return { kind: 'plan', plan: await planReplicate({ pipeline, request, signal }) };
     await restartServer({ pipeline, server: context.env, progress, signal });
     await makeFolders(pipeline);
+    // Where it is written down, as in the worker's log, only what is done counts, not what is under way.
+    const lasting = context.terminal.stderr ? progress : { ...progress, update: () => {} };
     if (options.foreground)
-      return { kind: 'foreground', report: await replicateHere({ pipeline, request, progress, signal }) };
+      return { kind: 'foreground', report: await replicateHere({ pipeline, request, progress: lasting, signal }) };
     const command = workerCommand(pipeline.config.file, [
       ...(options.fullLoad ? ['--full-load'] : []),
       ...(options.ongoing ? ['--ongoing'] : []),

@@ -38,10 +38,10 @@ export async function replicateHere(options: {
     refuseOtherRequest(running, request);
     return reportOf('already', running, await readCheckpoint(pipeline.staging));
   }
-  const state = new WorkerStateFile(pipeline.config.stateFolder, {
+  const initial = {
     process: await ownIdentity(),
     startedAt: new Date().toISOString(),
-    state: 'starting',
+    state: 'starting' as const,
     merge: request.merge,
     ongoing: request.ongoing,
     doing: 'starting',
@@ -49,7 +49,10 @@ export async function replicateHere(options: {
     warnings: [],
     loadsMerged: false,
     tables: {},
-  });
+  };
+  const state = new WorkerStateFile(pipeline.config.stateFolder, initial, ({ state, doing, position }) =>
+    options.progress.update(state === 'following' ? `following the binlog, captured up to ${position}` : doing),
+  );
   const stampedProgress = stamped(options.progress);
   const progress: Progress = {
     ...stampedProgress,

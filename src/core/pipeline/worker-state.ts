@@ -84,12 +84,18 @@ export async function readWorkerState(stateFolder: string): Promise<WorkerState 
 /** Keeps the file up to date; writes are gathered, for it is only for eyes. */
 export class WorkerStateFile {
   readonly #folder: string;
+  readonly #onChange: (state: Readonly<WorkerState>) => void;
   #state: WorkerState;
   #writing: Promise<void> | undefined;
   #stale = false;
 
-  constructor(folder: string, initial: Omit<WorkerState, 'format' | 'updatedAt'>) {
+  constructor(
+    folder: string,
+    initial: Omit<WorkerState, 'format' | 'updatedAt'>,
+    onChange: (state: Readonly<WorkerState>) => void = () => {},
+  ) {
     this.#folder = folder;
+    this.#onChange = onChange;
     this.#state = { format: 1, updatedAt: new Date().toISOString(), ...initial };
   }
 
@@ -99,6 +105,7 @@ export class WorkerStateFile {
 
   update(changes: Partial<WorkerState>): void {
     this.#state = { ...this.#state, ...changes, updatedAt: new Date().toISOString() };
+    this.#onChange(this.#state);
     this.#stale = true;
     this.#writing ??= this.#write();
   }
