@@ -6,7 +6,7 @@ import { CancelledError, CdcError, messageOf } from '../errors.ts';
 import type { KnownRanges } from '../merge/chain.ts';
 import type { TableMergeReport } from '../merge/merge-table.ts';
 import type { Progress } from '../progress.ts';
-import { LOOK_MS, MergeSlot } from './merge-slot.ts';
+import { LOOK_MS, MAINTAIN_MS, MergeSlot } from './merge-slot.ts';
 import type { Pipeline } from './pipeline.ts';
 import { type TableWork, tableWork } from './table-work.ts';
 import { type MergeWaiting, problemOf, type WorkerProblem } from './worker-state.ts';
@@ -28,7 +28,6 @@ export interface MergeLoopOptions {
 const RETRY_MS = 15_000;
 /** Whoever has the table's lease is usually done soon. */
 const LEASE_RETRY_MS = 1000;
-const MAINTAIN_MS = 10 * 60_000;
 const HOUR_MS = 3_600_000;
 /** A failure that stays is said again after this. */
 const REPEAT_MS = 10 * 60_000;

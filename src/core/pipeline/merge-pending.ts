@@ -5,14 +5,15 @@ import { formatTableName, type TableName } from '../change.ts';
 import { loadRecordFolder, nameOfFolder, tableFolder } from '../change-file/layout.ts';
 import { parseStagedName } from '../change-file/name.ts';
 import { type Engine, withEngine } from '../engine/engine.ts';
-import { CancelledError, CdcError, throwIfCancelled } from '../errors.ts';
+import { CancelledError, CdcError, messageOf, throwIfCancelled } from '../errors.ts';
 import { mergeTable, type TableMergeReport } from '../merge/merge-table.ts';
-import type { KnownRanges } from '../merge/pending.ts';
 import { pendingState } from '../merge/table-state.ts';
 import { didYouMean } from '../nearest-word.ts';
 import type { Progress } from '../progress.ts';
 import type { Store } from '../store/store.ts';
+import { MAINTAIN_MS, MergeSlot } from './merge-slot.ts';
 import type { Pipeline } from './pipeline.ts';
+import { type TableLook, tableWork } from './table-work.ts';
 
 /** Every table that staging knows: each has a definition before its first file. */
 export async function listStagedTables(staging: Store): Promise<TableName[]> {
@@ -82,11 +83,11 @@ export async function countPending(
 }
 
 async function mergeOne(
-  options: Omit<MergePendingOptions, 'tables'> & { engine: Engine; table: TableName; known?: KnownRanges },
+  options: Omit<MergePendingOptions, 'tables'> & { engine: Engine; table: TableName; look?: TableLook },
 ): Promise<MergeOutcome> {
-  const { pipeline, table, engine, upTo, takeOver = false, known, progress, signal } = options;
+  const { pipeline, table, engine, upTo, takeOver = false, look, progress, signal } = options;
   try {
-    const more = { engine, upTo, takeOver, progress, signal, ...(known && { known }) };
+    const more = { engine, upTo, takeOver, progress, signal, ...look };
     return { table, report: await mergeTable({ ...pipeline.mergeOf(table), ...more }) };
   } catch (error) {
     if (!(error instanceof CdcError) || error instanceof CancelledError) throw error;
@@ -101,13 +102,10 @@ const RETRY_MS = 15_000;
 const MERGE_MS = 60_000;
 
 interface Watched {
-  table: TableName;
-  known: KnownRanges;
+  slot: MergeSlot;
   /** What was seen of it: the last change file, and how many load records. */
   lastFile: string;
   records: number;
-  /** When it is merged although nothing new is seen. */
-  due: number;
 }
 
 /** Merges each table when something new of it lies in staging; tells what came of it. Ends by the signal, with CancelledError. */
@@ -118,18 +116,30 @@ export async function mergeArrivals(
   const { staging } = pipeline;
   const watched = new Map<string, Watched>();
   return withEngine({ ...pipeline.engineOptions, signal }, async (engine) => {
+    const work = tableWork({ pipeline, engine, progress, signal });
     for (;;) {
       for (const table of options.tables.length > 0 ? options.tables : await listStagedTables(staging)) {
         const name = formatTableName(table);
-        if (!watched.has(name)) watched.set(name, { table, known: new Map(), lastFile: '', records: 0, due: 0 });
+        if (!watched.has(name))
+          watched.set(name, { slot: new MergeSlot(table, performance.now()), lastFile: '', records: 0 });
       }
       for (const one of watched.values()) {
         throwIfCancelled(signal);
+        const { slot } = one;
         const isNew = await seeNew(staging, one);
-        if (!isNew && Date.now() < one.due) continue;
-        const outcome = await mergeOne({ ...options, engine, table: one.table, known: one.known });
-        one.due = Date.now() + ('error' in outcome ? RETRY_MS : MERGE_MS);
+        if (!isNew && performance.now() < slot.due) continue;
+        // Nobody tells of files here, so those behind the merged ones are listed each time.
+        const look = { ...slot.look(performance.now()), trustKnown: false };
+        const outcome = await mergeOne({ ...options, engine, table: slot.name, look });
+        settle(slot, outcome);
         if ('error' in outcome || outcome.report.files > 0) await onOutcome(outcome);
+        if (performance.now() - slot.maintained >= MAINTAIN_MS) {
+          slot.maintained = performance.now();
+          await work.maintain(slot.name).catch((error: unknown) => {
+            throwIfCancelled(signal);
+            progress.warn(`cleaning up ${formatTableName(slot.name)}: ${messageOf(error)}`);
+          });
+        }
       }
       progress.update(`waiting for files in ${staging.location}`);
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
@@ -138,14 +148,20 @@ export async function mergeArrivals(
   });
 }
 
+function settle(slot: MergeSlot, outcome: MergeOutcome): void {
+  slot.due = performance.now() + ('error' in outcome ? RETRY_MS : MERGE_MS);
+  if ('error' in outcome || outcome.report.waits === 'gap') slot.distrust();
+  else if (outcome.report.watermark !== undefined) slot.forgetUpTo(outcome.report.watermark);
+}
+
 /** Our change files' names only rise, so only what comes after the last one is listed; loads count by their records. */
 async function seeNew(staging: Store, watched: Watched): Promise<boolean> {
-  const folder = tableFolder(watched.table);
+  const folder = tableFolder(watched.slot.name);
   const after = watched.lastFile === '' ? {} : { after: watched.lastFile };
   const files = (await staging.list(folder, after)).filter(
     ({ key }) => parseStagedName(key.slice(folder.length))?.kind === 'changes',
   );
-  const records = await staging.list(loadRecordFolder(watched.table));
+  const records = await staging.list(loadRecordFolder(watched.slot.name));
   const isNew = files.length > 0 || records.length > watched.records;
   watched.lastFile = files.at(-1)?.key ?? watched.lastFile;
   watched.records = records.length;

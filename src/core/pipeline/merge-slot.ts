@@ -7,6 +7,8 @@ import type { TableLook } from './table-work.ts';
 
 /** Without a word from capture a table is looked at, and its files are listed, this often: files may come by other ways. */
 export const LOOK_MS = 60_000;
+/** How often a lake table and its change files are kept up. */
+export const MAINTAIN_MS = 10 * 60_000;
 
 export class MergeSlot {
   readonly name: TableName;
