@@ -152,9 +152,7 @@ async function mergeOnce(
   if (batch === undefined) throw new Error('nothing is pending');
   assertMode(options.table, mode, state, batch.epoch?.kind === 'load');
   const prepared = await prepareBatch({ staging, lake: table.store, batch, state, snapshot, appId, policies, mode });
-  progress.detail(
-    `merging ${formatTableName(options.table)}: numbers ${numberInRun(batch.after) + 1} to ${numberInRun(batch.end)} from ${prepared.inputs.length} files`,
-  );
+  progress.detail(`merging ${formatTableName(options.table)}: ${describeBatch(batch, prepared.inputs.length)}`);
   return await runBatch({ table, lease, snapshot, state, ...prepared, sizes: options.sizes, progress, signal });
 }
 
@@ -173,6 +171,15 @@ function assertMode(table: TableName, mode: MergeMode, state: Plan | undefined, 
           : `set the mode back, or cdc reload ${name}`,
     },
   );
+}
+
+/** `the load and numbers 1 to 6, from 2 files`. */
+function describeBatch({ epoch, after, end }: NextBatch, files: number): string {
+  const parts = [
+    ...(epoch === undefined ? [] : [`the ${epoch.kind}`]),
+    ...(end > after ? [`numbers ${numberInRun(after) + 1} to ${numberInRun(end)}`] : []),
+  ];
+  return `${parts.join(' and ')}${parts.length === 0 ? '' : ', '}from ${files} file${files === 1 ? '' : 's'}`;
 }
 
 /** Sums up the batches of one call. */
