@@ -72,15 +72,13 @@ function asText(row: Record<string, unknown>): string {
 export async function expectHistoryOnce(run: KillRun): Promise<number> {
   const history = await readDeltaTable(join(run.folder, 'lake', 'shop', 'journal'));
   const loads = history.filter(({ _op }) => _op === 'L');
+  expect(doubles(loads.map(({ _seq, id }) => `${_seq} row ${id}`))).toEqual([]);
   const lastLoad = loads
     .map(({ _seq }) => String(_seq))
     .sort()
     .at(-1);
   const base = new Map<string, number>();
-  for (const row of loads.filter(({ _seq }) => _seq === lastLoad)) {
-    expect(base.has(String(row.id))).toBe(false);
-    base.set(String(row.id), Number(row.version));
-  }
+  for (const row of loads.filter(({ _seq }) => _seq === lastLoad)) base.set(String(row.id), Number(row.version));
   const expected: string[] = [];
   for (const { id, version } of await run.server.query('SELECT id, version FROM shop.journal'))
     for (let v = (base.get(String(id)) ?? -1) + 1; v <= Number(version); v++) expected.push(`${id} version ${v}`);

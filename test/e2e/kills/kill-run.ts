@@ -119,9 +119,11 @@ export class KillRun {
     }
   }
 
-  /** The loads, without a kill. */
+  /** The loads, into the lake and without a kill. */
   async loadAll(): Promise<void> {
-    await this.stopWorker(await this.startWorker());
+    const worker = await this.startWorker();
+    while ((await this.workerState())?.loadsMerged !== true) await sleep(50);
+    await this.stopWorker(worker);
   }
 
   /** SIGTERM, and an end in good order: 130, as after Ctrl-C. */
@@ -136,11 +138,11 @@ export class KillRun {
     await child.ended;
   }
 
-  async workerState(): Promise<{ pid: number; state: string } | undefined> {
+  async workerState(): Promise<{ pid: number; state: string; loadsMerged: boolean } | undefined> {
     const file = join(this.folder, '.cdc', 'worker.json');
     if (!existsSync(file)) return undefined;
-    const { process, state } = JSON.parse(await readFile(file, 'utf8'));
-    return { pid: process.pid, state };
+    const { process, state, loadsMerged } = JSON.parse(await readFile(file, 'utf8'));
+    return { pid: process.pid, state, loadsMerged };
   }
 
   /** Nothing of ours goes on when a test has failed. */
