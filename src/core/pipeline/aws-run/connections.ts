@@ -3,18 +3,17 @@
 import { findConnection } from '../../aws/dms.ts';
 import { testUntilSuccessful } from '../aws/resources/connections.ts';
 import type { AwsRun, ReadyInstance } from './run.ts';
+import { together } from './together.ts';
 
 /** Tests what has not been tested well; throws `aws.connection-failed` with DMS's reason and the usual cure. */
 export async function ensureConnections({ session, progress }: AwsRun, ready: ReadyInstance): Promise<void> {
-  await Promise.all(
-    (['source', 'target'] as const).map((side) =>
-      testUntilSuccessful(session, {
-        side,
-        pair: { endpointArn: ready[side], instanceArn: ready.instance.arn },
-        report: (state) => progress.update(`testing whether DMS reaches the ${side} (${state})`),
-      }),
-    ),
-  );
+  const test = (side: 'source' | 'target') =>
+    testUntilSuccessful(session, {
+      side,
+      pair: { endpointArn: ready[side], instanceArn: ready.instance.arn },
+      report: (state) => progress.update(`testing whether DMS reaches the ${side} (${state})`),
+    });
+  await together(test('source'), test('target'));
 }
 
 /** As `status` shows it: `successful`, `not tested`, `failed: …`. */

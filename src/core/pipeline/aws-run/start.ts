@@ -6,6 +6,7 @@ import { type CostReport, costReport, measureCost } from './measure-cost.ts';
 import { type AwsReplicateReport, knownTasks, replicateOnAws } from './replicate.ts';
 import { type AwsRun, findInstance, needInstance } from './run.ts';
 import { readNotes } from './task-notes.ts';
+import { together } from './together.ts';
 
 export interface AwsStartReport {
   database: 'started' | 'already' | 'not ours';
@@ -25,7 +26,7 @@ export async function startOnAws(
   const { wait, makeInstance, ...run } = options;
   const before = await measureCost(run);
   const isThere = (await findInstance(run)) !== undefined;
-  const [database] = await Promise.all([startDatabase(run), isThere ? undefined : makeInstance()]);
+  const [database] = await together(startDatabase(run), isThere ? Promise.resolve() : makeInstance());
   const report: AwsStartReport = {
     database: database === 'done' ? 'started' : database,
     replication_instance: isThere ? 'already' : 'made',

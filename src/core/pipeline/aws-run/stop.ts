@@ -11,6 +11,7 @@ import { reloadTaskName } from './reload.ts';
 import { type AwsRun, findInstance } from './run.ts';
 import { readNotes, writeNotes } from './task-notes.ts';
 import { removeTask, settleTask, stopAndSettle } from './task-progress.ts';
+import { together } from './together.ts';
 
 export interface AwsStopReport {
   /** By name: what was stopped, was so already, or was deleted (`all`). */
@@ -42,7 +43,7 @@ export async function stopOnAws(run: AwsRun & { all: boolean }): Promise<AwsStop
     for (const task of tasks) await removeTask(run, task);
     stoppedTasks = stoppedTasks.map(({ name }) => ({ name, state: 'deleted' }));
   }
-  const [database, instance] = await Promise.all([stopDatabase(run), all ? removeInstance(run) : stateOfInstance(run)]);
+  const [database, instance] = await together(stopDatabase(run), all ? removeInstance(run) : stateOfInstance(run));
   return {
     tasks: stoppedTasks,
     database: database === 'done' ? 'stopped' : database,

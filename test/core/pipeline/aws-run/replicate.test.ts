@@ -295,28 +295,6 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
     });
   });
 
-  test.each(['CreateReplicationTask', 'StartReplicationTask', 'TestConnection'])(
-    'a reply to %s that is lost changes nothing: the task is there and runs',
-    async (operation) => {
-      const { fired } = watchCalls(failOperation(`dms:${operation}`, 'lost-reply'));
-      expect(await replicate()).toMatchObject({ state: 'started', loaded: ['shop.orders', 'shop.persons'] });
-      expect(fired).toEqual([`lost-reply dms:${operation}`]);
-      expect(await tasks()).toEqual(['shop-full-load-and-cdc running full-load-and-cdc']);
-    },
-  );
-
-  test.each([
-    ['dms:StopReplicationTask', false],
-    ['rds:StopDBInstance', false],
-    ['dms:DeleteReplicationTask', true],
-    ['dms:DeleteReplicationInstance', true],
-  ])('a reply to %s that is lost changes nothing', async (operation, all) => {
-    await replicate();
-    const { fired } = watchCalls(failOperation(operation, 'lost-reply'));
-    expect(await stop(all)).toMatchObject({ database: 'stopped', replication_instance: all ? 'deleted' : 'left' });
-    expect(fired).toEqual([`lost-reply ${operation}`]);
-  });
-
   test('credentials that expire while a task is watched are an error at once, not a wait until time is over', async () => {
     const { fired } = watchCalls(failOperation('dms:DescribeTableStatistics', 'expired'));
     await expect(replicate()).rejects.toMatchObject({ code: 'aws.credentials-expired' });

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { replicateOnAws } from '../../../../src/core/pipeline/aws-run/replicate.ts';
+import { startOnAws } from '../../../../src/core/pipeline/aws-run/start.ts';
+import { stopOnAws } from '../../../../src/core/pipeline/aws-run/stop.ts';
+import type { AwsCall, FaultKind } from '../../../support/aws/call-faults.mjs';
+import { failOperation } from '../../../support/aws/calls.ts';
+import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
+import { startTestServer, type TestServer } from '../../../support/servers.ts';
+import { hasWorld, makeWorld, type World, watchCalls } from './world.ts';
+
+/** Every call of every flow, each lost and each cut off: minutes. Otherwise those that change something. */
+const ALL = process.env.CDC_PROOF_AWS === 'all';
+
+const replicate = ({ run }: World) =>
+  replicateOnAws({ ...run, request: { fullLoad: true, ongoing: true }, wait: true });
+const stop = ({ run }: World) => stopOnAws({ ...run, all: false });
+const stopAll = ({ run }: World) => stopOnAws({ ...run, all: true });
+const start = ({ run, makeInstance }: World) => startOnAws({ ...run, wait: true, makeInstance });
+
+interface Flow {
+  before: ((world: World) => Promise<unknown>)[];
+  work: (world: World) => Promise<unknown>;
+}
+const FLOWS: Record<string, Flow> = {
+  replicate: { before: [], work: replicate },
+  stop: { before: [replicate], work: stop },
+  'stop --all': { before: [replicate], work: stopAll },
+  start: { before: [replicate, stop], work: start },
+  'start after stop --all': { before: [replicate, stopAll], work: start },
+};
+
+describe.skipIf(!(await hasWorld()))('when calls go wrong', () => {
+  let aws: AwsEmulator;
+  let server: TestServer;
+  beforeAll(async () => {
+    [aws, server] = await Promise.all([startAwsEmulator(), startTestServer('mysql')]);
+    // The emulated checkpoint names the second file.
+    await server.query('FLUSH BINARY LOGS');
+  });
+  afterAll(async () => {
+    await Promise.all([aws?.stop(), server?.stop()]);
+  });
+
+  async function worldBefore({ before }: Flow): Promise<World> {
+    await aws.reset();
+    const world = await makeWorld(aws, server);
+    for (const step of before) await step(world);
+    return world;
+  }
+
+  const clean = new Map<Flow, ReturnType<typeof cleanRun>>();
+  const cleanRunOf = (flow: Flow) => {
+    const known = clean.get(flow) ?? cleanRun(flow);
+    clean.set(flow, known);
+    return known;
+  };
+
+  /** Without the time in the emulated checkpoint. */
+  const settings = async (): Promise<unknown> =>
+    JSON.parse(JSON.stringify(await aws.settings()).replace(/(checkpoint:[^"]*?:-1):\d+/g, '$1'));
+
+  /** The calls of a flow in which nothing goes wrong, as `dms:StartReplicationTask` and how often it was met, and what it leaves. */
+  async function cleanRun(flow: Flow): Promise<{ calls: [operation: string, times: number][]; left: unknown }> {
+    const world = await worldBefore(flow);
+    const watched = watchCalls();
+    await flow.work(world);
+    watched.uninstall();
+    const met = new Map<string, number>();
+    const calls = watched.calls.flatMap((call): [string, number][] => {
+      // The tests' own way to make an instance is no part of it.
+      if (/ReplicationInstance$/.test(call.operation) && call.operation.startsWith('Create')) return [];
+      const name = nameOf(call);
+      met.set(name, (met.get(name) ?? 0) + 1);
+      return [[name, met.get(name) ?? 0]];
+    });
+    return { calls, left: await settings() };
+  }
+
+  const isChange = (name: string) => !/:(Describe|List|Get|Filter)/.test(name);
+
+  // `stop` and `start` are in the others, but for resuming.
+  const chosen = Object.entries(FLOWS).filter(([name]) => ALL || !['stop', 'start'].includes(name));
+  describe.each(chosen)('%s', (_, flow) => {
+    test('a reply lost at each call that changes something changes nothing', async () => {
+      const { calls, left } = await cleanRunOf(flow);
+      const changes = calls.filter(([name]) => isChange(name));
+      expect(changes.length).toBeGreaterThan(0);
+      const world = await worldBefore(flow);
+      const { fired, uninstall } = watchCalls(
+        ...changes.map(([name, time]) => failOperation(name, 'lost-reply', time)),
+      );
+      await flow.work(world);
+      uninstall();
+      expect(fired.sort()).toEqual(changes.map(([name]) => `lost-reply ${name}`).sort());
+      expect(await settings()).toEqual(left);
+    });
+
+    test('cut off at each call that changes something, it goes on where it was', async () => {
+      const { calls, left } = await cleanRunOf(flow);
+      const world = await worldBefore(flow);
+      const changes = new Set(calls.map(([name]) => name).filter(isChange));
+      const met = new Set<string>();
+      for (const name of changes) {
+        for (const kind of ['abort', 'lost-for-good'] as const) {
+          const { calls: made, fired, uninstall } = watchCalls(failOperation(name, kind));
+          const outcome = await flow.work(world).catch((error: unknown) => error);
+          uninstall();
+          for (const call of made) met.add(nameOf(call));
+          // What an earlier attempt has done is not asked for again.
+          if (made.some((call) => nameOf(call) === name)) {
+            expect(fired.length, name).toBeGreaterThan(0);
+            expect(outcome, name).toMatchObject({ code: 'aws.unreachable' });
+          }
+        }
+      }
+      expect([...changes].filter((name) => !met.has(name))).toEqual([]);
+      await flow.work(world);
+      expect(await settings()).toEqual(left);
+    });
+
+    test.runIf(ALL)('every call, lost or cut off', { timeout: 1_800_000 }, async () => {
+      const { calls, left } = await cleanRunOf(flow);
+      for (const [name, time] of calls)
+        for (const kind of ['lost-reply', 'abort'] satisfies FaultKind[]) {
+          const world = await worldBefore(flow);
+          const { fired, uninstall } = watchCalls(failOperation(name, kind, time));
+          if (kind === 'lost-reply') await flow.work(world);
+          else await expect(flow.work(world), `${name} ${time}`).rejects.toMatchObject({ code: 'aws.unreachable' });
+          uninstall();
+          expect(fired.length, `${kind} ${name} ${time}`).toBeGreaterThan(0);
+          if (kind === 'abort') await flow.work(world);
+          expect(await settings(), `${kind} ${name} ${time}`).toEqual(left);
+        }
+    });
+  });
+});
+
+function nameOf({ service, operation }: AwsCall): string {
+  return `${service}:${operation}`;
+}
