@@ -19,6 +19,9 @@ function render({ aws, slots, tables, worker }: AwsStatusReport): string {
     ...aws.tasks.map(
       (task) => `task         ${task.name}: ${task.state}${task.reason === null ? '' : ` (${task.reason})`}`,
     ),
+    ...(aws.latency === null
+      ? []
+      : [`behind       source ${seconds(aws.latency.source_seconds)}, files ${seconds(aws.latency.target_seconds)}`]),
     `function     ${aws.function.state}${aws.function.last_error === null ? '' : `; last error ${aws.function.last_error.time}: ${aws.function.last_error.text}`}`,
     `merge        ${aws.merge === null ? 'never ran' : `run ${aws.merge.run}: ${aws.merge.state}${aws.merge.error === null ? '' : `: ${aws.merge.error}`}`}`,
     ...(aws.resumes_from === null ? [] : [`goes on from ${aws.resumes_from}: cdc start`]),
@@ -39,4 +42,8 @@ function render({ aws, slots, tables, worker }: AwsStatusReport): string {
     row.error === null ? [] : ['', row.error.message, `  → ${row.error.hint ?? 'cdc logs'}`],
   );
   return [...lines, '', table, ...errors].join('\n');
+}
+
+function seconds(value: number | null): string {
+  return value === null ? 'not measured' : `${value} s`;
 }

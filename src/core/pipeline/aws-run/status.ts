@@ -12,6 +12,7 @@ import { connectionState } from './connections.ts';
 import { reloadTaskName } from './reload.ts';
 import type { AwsRun } from './run.ts';
 import { type RunningCost, runningCost, standingOf } from './running-cost.ts';
+import { type TaskLatency, taskLatency } from './task-latency.ts';
 import { readNotes } from './task-notes.ts';
 import { tableTroubles, taskFailure } from './task-outcome.ts';
 
@@ -28,8 +29,9 @@ export interface AwsTableStatus {
   state: 'loading' | 'following' | 'stopped' | 'idle';
   /** DMS gives one for the whole task. */
   position: string | null;
-  /** Known to the lake alone: filled in by whoever reads it. */
+  /** DMS's, which is the same for all tables of the task. */
   lag_seconds: number | null;
+  /** Known to the lake alone, as are rows, version and quarantined: filled in by whoever reads it. */
   pending_files: number | null;
   rows: number | null;
   version: number | null;
@@ -67,6 +69,8 @@ export interface AwsStatusReport {
     replication_instance: string;
     connections: { source: string; target: string };
     tasks: AwsTaskStatus[];
+    /** Of the task that follows; null when nobody measured it within the last minutes. */
+    latency: TaskLatency | null;
     /** Where `cdc start` goes on after `stop --all`. */
     resumes_from: string | null;
     function: { state: string; last_error: { time: string; text: string } | null };
@@ -93,6 +97,7 @@ export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
   const leading = leadingTask(tasks);
   const statistics = leading === undefined ? [] : await tableStatistics(session, leading);
   const failure = leading && taskProblem(leading);
+  const latency = await taskLatency(run, leading);
   const merge = merges?.[0];
   const databaseState = config.source.kind === 'rds' ? (database?.status ?? 'absent') : 'not ours';
   return {
@@ -112,7 +117,7 @@ export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
       ...(failure === undefined ? {} : { error: failure }),
     },
     server: databaseState,
-    tables: statistics.map((table) => tableStatus(table, leading)),
+    tables: statistics.map((table) => tableStatus(table, leading, latency)),
     aws: {
       account: session.account,
       region: session.region,
@@ -127,6 +132,7 @@ export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
         started_at: task.startedAt?.toISOString() ?? null,
         reason: taskFailure(task) ?? task.stopReason ?? null,
       })),
+      latency,
       resumes_from: (await notesIfReadable(run))?.retired?.from ?? null,
       function: { state: fn?.state ?? 'absent', last_error: fn === undefined ? null : await lastError(run) },
       merge:
@@ -179,7 +185,11 @@ function taskProblem(task: ReplicationTask): AwsProblem | undefined {
   return { code: 'task.failed', message: `the replication task ${task.name} has failed: ${failure}`, hint: 'cdc logs' };
 }
 
-function tableStatus(table: TableStatistics, task: ReplicationTask | undefined): AwsTableStatus {
+function tableStatus(
+  table: TableStatistics,
+  task: ReplicationTask | undefined,
+  latency: TaskLatency | null,
+): AwsTableStatus {
   const [trouble] = tableTroubles([table]);
   const follows = task !== undefined && task.kind !== 'full-load' && task.status === 'running';
   const isLoaded = task?.kind === 'cdc' || table.state === 'Table completed';
@@ -188,7 +198,9 @@ function tableStatus(table: TableStatistics, task: ReplicationTask | undefined):
     table: table.table,
     state: trouble !== undefined ? 'stopped' : !isLoaded ? 'loading' : follows ? 'following' : 'idle',
     position: task?.checkpoint ?? task?.startPosition ?? null,
-    lag_seconds: null,
+    // Until the change file is there; the lake is behind by its merge, too.
+    lag_seconds:
+      follows && latency !== null ? Math.max(latency.source_seconds ?? 0, latency.target_seconds ?? 0) : null,
     pending_files: null,
     rows: null,
     version: null,

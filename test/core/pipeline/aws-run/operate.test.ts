@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { CloudWatch } from '@aws-sdk/client-cloudwatch';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type AwsLogLine, type LogSource, logsOnAws } from '../../../../src/core/pipeline/aws-run/logs.ts';
 import { reloadOnAws, tablesToReload } from '../../../../src/core/pipeline/aws-run/reload.ts';
@@ -7,7 +8,7 @@ import { isUnwellOnAws, statusOnAws } from '../../../../src/core/pipeline/aws-ru
 import { stopOnAws } from '../../../../src/core/pipeline/aws-run/stop.ts';
 import { triggerOnAws } from '../../../../src/core/pipeline/aws-run/trigger.ts';
 import { seenUntil } from '../../../support/aws/clients.ts';
-import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
+import { type AwsEmulator, REGION, startAwsEmulator } from '../../../support/aws/emulator.ts';
 import { ensureBuilt } from '../../../support/build.ts';
 import { startTestServer, type TestServer } from '../../../support/servers.ts';
 import { alterAnswers, hasWorld, makeMerge, makeWorld, type World, watchCalls } from './world.ts';
@@ -209,6 +210,41 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS with its merge', () => {
       aws: { tasks: [{ reason: 'NORMAL' }], cost: { daily_usd: 0.65 } },
     });
     expect(isUnwellOnAws(stopped)).toBe(true);
+  });
+
+  test('status: how far the task is behind, as DMS measures it', async () => {
+    await replicate();
+    expect((await statusOnAws(world.run)).aws.latency).toBeNull();
+    const { ReplicationTasks } = await world.clients.dms.describeReplicationTasks({});
+    const cloudwatch = new CloudWatch({
+      endpoint: aws.url,
+      region: REGION,
+      credentials: { accessKeyId: 'testing', secretAccessKey: 'testing' },
+    });
+    for (const [MetricName, Value] of [
+      ['CDCLatencySource', 2],
+      ['CDCLatencyTarget', 7],
+    ] as const)
+      await cloudwatch.putMetricData({
+        Namespace: 'AWS/DMS',
+        MetricData: [
+          {
+            MetricName,
+            Value,
+            Timestamp: new Date(world.clock.now() - 60_000),
+            Dimensions: [
+              { Name: 'ReplicationInstanceIdentifier', Value: 'shop-dms' },
+              {
+                Name: 'ReplicationTaskIdentifier',
+                Value: ReplicationTasks?.[0]?.ReplicationTaskArn?.split(':').pop() ?? '',
+              },
+            ],
+          },
+        ],
+      });
+    const report = await statusOnAws(world.run);
+    expect(report.aws.latency).toEqual({ source_seconds: 2, target_seconds: 7 });
+    expect(report.tables[0]).toMatchObject({ state: 'following', lag_seconds: 7 });
   });
 
   test('status: of a pipeline of which nothing is there', async () => {
