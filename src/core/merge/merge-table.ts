@@ -15,7 +15,7 @@ import type { DataFileSizes } from './apply.ts';
 import { type BatchEffect, runBatch } from './batch.ts';
 import { withMergeLease } from './lake-lease.ts';
 import { type MergeMode, type Plan, readState, type UnfitPolicy } from './ledger.ts';
-import { type KnownRanges, nextBatch, type Pending, type Standing } from './pending.ts';
+import { type KnownRanges, type NextBatch, nextBatch, type Pending, type Standing } from './pending.ts';
 import { prepareBatch } from './prepare-batch.ts';
 import { readStaged } from './staged.ts';
 import { findUpTo } from './up-to.ts';
