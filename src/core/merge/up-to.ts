@@ -27,13 +27,13 @@ export function findUpTo(
     throw new CdcError(
       'load.unpublished',
       `merging ${staging.location}/${key}: no finished load of ${formatTableName(table)} lists it, so it does not count`,
-      { hint: 'cdc replicate finishes the load' },
+      { hint: 'cdc replicate   # finishes the load' },
     );
   throw new CdcError(
     'file.unknown',
     `merging ${staging.location}/${key}: it is no change file of ${formatTableName(table)}`,
     {
-      hint: 'cdc files lists them',
+      hint: 'cdc files   # lists them',
     },
   );
 }

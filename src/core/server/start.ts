@@ -130,7 +130,7 @@ async function adoptRunning(
       'server.running',
       `starting the private server on port ${port}: it is running on port ${record.port} (pid ${pid})`,
       {
-        hint: 'cdc stop, then cdc start',
+        hint: 'cdc stop\ncdc start',
       },
     );
   }

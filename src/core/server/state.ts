@@ -132,7 +132,7 @@ export async function describeRunning(folder: string, record: ServerRecord, pid:
   const users = await readCredentials(folder);
   if (users === undefined) {
     throw new CdcError('server.credentials', `using the private server in ${folder}: its credentials.json is gone`, {
-      hint: 'cdc stop, then cdc start: a start without the file sets new passwords',
+      hint: 'cdc stop\ncdc start   # without the file it sets new passwords',
     });
   }
   const { flavor, version, port, socket } = record;
