@@ -43,22 +43,28 @@ export async function capture(options: CaptureOptions): Promise<Checkpoint> {
   let { checkpoint } = options;
   let retryMs = FIRST_RETRY_MS;
   let tries = 0;
+  let attempt: Attempt | undefined;
+  const told = {
+    onCheckpoint: (written: Checkpoint) => {
+      checkpoint = written;
+      options.onCheckpoint(written);
+    },
+    onFollowing: () => {
+      retryMs = FIRST_RETRY_MS;
+      tries = 0;
+      options.onFollowing();
+    },
+  };
   while (!options.signal.aborted) {
     try {
-      await captureOnce({
-        ...options,
-        checkpoint,
-        onCheckpoint: (written) => {
-          checkpoint = written;
-          options.onCheckpoint(written);
-        },
-        onFollowing: () => {
-          retryMs = FIRST_RETRY_MS;
-          tries = 0;
-          options.onFollowing();
-        },
-      });
+      attempt ??= await Attempt.open({ ...options, ...told, checkpoint });
+      await attempt.follow();
     } catch (error) {
+      // While the source is away nothing needs to be opened anew.
+      if (attempt?.session.isUntouched !== true || !isLostSource(error)) {
+        await attempt?.session.discard();
+        attempt = undefined;
+      }
       if (isLastEventGone(error, checkpoint)) {
         checkpoint = { ...checkpoint, lastEvent: undefined };
         continue;
@@ -70,44 +76,52 @@ export async function capture(options: CaptureOptions): Promise<Checkpoint> {
       retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
     }
   }
+  await attempt?.session.discard();
   return checkpoint;
 }
 
-/** One connection, until the signal fires or something fails. */
-async function captureOnce(options: CaptureOptions): Promise<void> {
-  const failed = new AbortController();
-  let failure: unknown;
-  const session = await CaptureSession.open({
-    ...options,
-    onFailure: (error) => {
-      failure = error;
-      failed.abort();
-    },
-  });
-  let following = false;
-  try {
+/** One session, over connections that bring it nothing and one that does. */
+class Attempt {
+  readonly session: CaptureSession;
+  readonly #options: CaptureOptions;
+  readonly #failed: AbortSignal;
+
+  private constructor(options: CaptureOptions, session: CaptureSession, failed: AbortSignal) {
+    this.#options = options;
+    this.session = session;
+    this.#failed = failed;
+  }
+
+  static async open(options: CaptureOptions): Promise<Attempt> {
+    const failed = new AbortController();
+    const session = await CaptureSession.open({ ...options, onFailure: (error) => failed.abort(error) });
+    return new Attempt(options, session, failed.signal);
+  }
+
+  /** Until the signal fires or something fails. */
+  async follow(): Promise<void> {
+    const { session } = this;
+    const { source, serverId, onFollowing, signal } = this.#options;
+    let following = false;
     await followBinlog({
-      address: await options.source(),
+      address: await source(),
       from: session.start,
-      serverId: options.serverId,
+      serverId,
       heartbeatSeconds: 1,
-      signal: AbortSignal.any([options.signal, failed.signal]),
+      signal: AbortSignal.any([signal, this.#failed]),
       wants: (table) => session.wants(table),
       onFile: (mark) => session.onFile(mark),
       onEvent: (event) => {
         const handled = session.onEvent(event);
         if (!following && session.isConfirmed && event.kind !== 'rotate') {
           following = true;
-          options.onFollowing();
+          onFollowing();
         }
         return handled;
       },
     });
-    if (failure !== undefined) throw failure;
+    if (this.#failed.aborted) throw this.#failed.reason;
     await session.close();
-  } catch (error) {
-    await session.discard();
-    throw error;
   }
 }
 

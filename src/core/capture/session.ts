@@ -38,6 +38,7 @@ export class CaptureSession {
   #inTransaction = false;
   /** Tables that the transaction under way has changed. */
   readonly #touched = new Set<FollowedTable>();
+  #isUntouched = true;
   /** Tables that it creates; told of once it is committed. */
   #created: TableName[] = [];
   #time: CommitTime | undefined;
@@ -75,11 +76,17 @@ export class CaptureSession {
     return !this.#resuming;
   }
 
+  /** Nothing has come: another connection can go on with it. */
+  get isUntouched(): boolean {
+    return this.#isUntouched && this.#publisher.failure === undefined;
+  }
+
   wants(table: TableName): boolean {
     return this.#tables.followed.has(formatTableName(table));
   }
 
   onFile(mark: BinlogFileMark): void {
+    this.#isUntouched = false;
     assertSameFile(this.#publisher.checkpoint, mark);
     this.#publisher.beginFile(mark);
   }

@@ -132,7 +132,7 @@ function shared({ pipeline, request, writer, lease, signal }: BringUpOptions, ch
     staging: pipeline.staging,
     checkpoint,
     writer,
-    leaseGeneration: lease.generation,
+    lease,
     serverId: replicaId(pipeline.config.name),
     merge: request.merge,
     ledgerRun: async (table: TableName) => {

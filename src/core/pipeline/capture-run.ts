@@ -127,7 +127,7 @@ export class CaptureRun {
   }
 
   async #follow(checkpoint: Checkpoint, writer: CheckpointWriter): Promise<void> {
-    const { pipeline, state, progress } = this.#options;
+    const { pipeline, request, state, progress } = this.#options;
     const { config, staging } = pipeline;
     this.#hasFollowed = true;
     // A new table ends the session at the next boundary; it is loaded, and capture goes on.
@@ -146,7 +146,9 @@ export class CaptureRun {
         truncate: config.capture.truncate,
         acceptCascades: config.capture.foreignKeyCascades === 'accept',
         matches: (table) => followsTable(config, table),
-        onPublished: (table, { key, size, first, last }) => this.#loop.wake(table).set(key, { size, first, last }),
+        onPublished: (table, { key, size, first, last }) => {
+          if (request.merge) this.#loop.wake(table).set(key, { size, first, last });
+        },
         onChanged: (table) => this.#loop.wake(table),
         onStopped: (table, reason) => {
           progress.warn(`${reason.message}; the table is stopped (${reason.hint})`);

@@ -15,6 +15,7 @@ import { type BinlogPosition, formatPosition } from '../position.ts';
 import type { Progress } from '../progress.ts';
 import { removeUnlistedLoads } from '../snapshot/load-files.ts';
 import { openSnapshot, type SnapshotTable } from '../snapshot/snapshot.ts';
+import type { Lease } from '../store/lease.ts';
 import type { Store } from '../store/store.ts';
 
 export interface LoadTablesOptions {
@@ -24,7 +25,7 @@ export interface LoadTablesOptions {
   /** The checkpoint as it is; undefined when nothing was captured yet, or when it is to begin anew. */
   checkpoint: Checkpoint | undefined;
   writer: CheckpointWriter;
-  leaseGeneration: number;
+  lease: Lease;
   /** Ours among the source's replicas. */
   serverId: number;
   merge: boolean;
@@ -66,7 +67,7 @@ export async function loadTables(options: LoadTablesOptions): Promise<Checkpoint
       ...from,
       format: 1,
       server: snapshot.server,
-      lease: options.leaseGeneration,
+      lease: options.lease.generation,
       merge: options.merge,
       tables: { ...options.checkpoint?.tables, ...entries },
       writtenAt: new Date().toISOString(),
@@ -85,6 +86,8 @@ export async function loadTables(options: LoadTablesOptions): Promise<Checkpoint
         signal,
         progress,
       });
+      // One that slept must not publish what its successor has swept away.
+      await options.lease.assertHeld();
       // From here the load counts.
       await publishLoadRecord(staging, {
         format: 1,

@@ -1,27 +1,24 @@
 /** The merging half of a worker: merges each table soon after capture publishes for it, looks for itself once a minute, keeps to the write budget. */
 
 import { formatTableName, type TableName } from '../change.ts';
-import type { Engine } from '../engine/engine.ts';
 import { CancelledError, CdcError, messageOf } from '../errors.ts';
 import type { KnownRanges } from '../merge/chain.ts';
 import type { TableMergeReport } from '../merge/merge-table.ts';
 import type { Progress } from '../progress.ts';
 import { LOOK_MS, MAINTAIN_MS, MergeSlot } from './merge-slot.ts';
 import type { Pipeline } from './pipeline.ts';
-import { type TableWork, tableWork } from './table-work.ts';
+import type { TableWork } from './table-work.ts';
 import { type MergeWaiting, problemOf, type WorkerProblem } from './worker-state.ts';
 
 export interface MergeLoopOptions {
-  pipeline: Pipeline;
-  engine: Engine;
+  pipeline: Pick<Pipeline, 'config'>;
   onMerged(table: TableName, report: TableMergeReport): void;
   /** Something is there, and is merged later. */
   onWaiting(table: TableName, waiting: MergeWaiting): void;
   onError(table: TableName, problem: WorkerProblem): void;
   progress: Progress;
   signal: AbortSignal;
-  /** Tests bring their own. */
-  work?: TableWork;
+  work: TableWork;
 }
 
 /** After a failure a table is tried again this much later; what stopped it may have been mended. */
@@ -42,7 +39,7 @@ export class MergeLoop {
 
   constructor(options: MergeLoopOptions) {
     this.#options = options;
-    this.#work = options.work ?? tableWork(options);
+    this.#work = options.work;
   }
 
   /** Merge this table soon; what is published may be told by the ranges. */
@@ -156,7 +153,7 @@ export class MergeLoop {
     }
     slot.notBefore = now + RETRY_MS;
     slot.due = 0;
-    slot.distrust();
+    slot.lookAgain();
     const problem = problemOf(error);
     this.#options.onError(slot.name, problem);
     if (problem.message === slot.failure?.message && now - slot.failure.told < REPEAT_MS) return;

@@ -150,7 +150,8 @@ export async function mergeArrivals(
 
 function settle(slot: MergeSlot, outcome: MergeOutcome): void {
   slot.due = performance.now() + ('error' in outcome ? RETRY_MS : MERGE_MS);
-  if ('error' in outcome || outcome.report.waits === 'gap') slot.distrust();
+  if ('error' in outcome) return;
+  if (outcome.report.waits === 'gap') slot.distrust();
   else if (outcome.report.watermark !== undefined) slot.forgetUpTo(outcome.report.watermark);
 }
 

@@ -27,6 +27,8 @@ export class MergeSlot {
   readonly waiters: { resolve(): void; reject(error: unknown): void }[] = [];
   #listAt = 0;
   #listAfter: string | undefined;
+  #isListing = false;
+  #isDistrusted = false;
 
   constructor(name: TableName, now: number) {
     this.name = name;
@@ -39,16 +41,26 @@ export class MergeSlot {
 
   /** How the next merge is to look for files. */
   look(now: number): TableLook {
-    const trustKnown = now < this.#listAt;
-    if (!trustKnown) this.#listAt = now + LOOK_MS;
-    return { known: this.known, trustKnown, listAfter: this.#listAfter };
+    this.#isListing = now >= this.#listAt;
+    if (this.#isListing) {
+      this.#listAt = now + LOOK_MS;
+      if (this.#isDistrusted) {
+        this.#isDistrusted = false;
+        this.#listAfter = undefined;
+        this.known.clear();
+      }
+    }
+    return { known: this.known, trustKnown: !this.#isListing, listAfter: this.#listAfter };
   }
 
-  /** Something does not add up: the next merge looks at everything there is. */
+  /** The merge that looked has failed: if it was to list, that is still to be done. */
+  lookAgain(): void {
+    if (this.#isListing) this.#listAt = 0;
+  }
+
+  /** Something does not add up: the next listing, within a minute, is one of everything there is. */
   distrust(): void {
-    this.#listAt = 0;
-    this.#listAfter = undefined;
-    this.known.clear();
+    this.#isDistrusted = true;
   }
 
   /** Forgets what is merged: what is known stays small, however long the worker runs and however many files lie in staging. */

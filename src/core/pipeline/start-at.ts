@@ -12,6 +12,7 @@ import { type BinlogPosition, comparePositions, formatPosition, parsePosition } 
 import type { SnapshotTable } from '../snapshot/snapshot.ts';
 import { readDefinition } from '../source/read-definition.ts';
 import { positionOf, readBinlogStatus, readServer } from '../source/server.ts';
+import type { Lease } from '../store/lease.ts';
 import type { Store } from '../store/store.ts';
 import { firstEntry, goesOn, highestRun } from './load-tables.ts';
 
@@ -39,7 +40,7 @@ export interface StartAtOptions {
   tables: SnapshotTable[];
   checkpoint: Checkpoint | undefined;
   writer: CheckpointWriter;
-  leaseGeneration: number;
+  lease: Lease;
   /** Ours among the source's replicas. */
   serverId: number;
   merge: boolean;
@@ -82,7 +83,7 @@ export async function startAt(options: StartAtOptions): Promise<Checkpoint> {
       ...from,
       format: 1,
       server,
-      lease: options.leaseGeneration,
+      lease: options.lease.generation,
       merge: options.merge,
       tables: { ...checkpoint?.tables, ...entries },
       writtenAt: new Date().toISOString(),

@@ -8,6 +8,7 @@ import { acquireLease } from '../store/lease.ts';
 import { CaptureRun } from './capture-run.ts';
 import { keepHouse } from './housekeeping.ts';
 import { MergeLoop } from './merge-loop.ts';
+import { tableWork, withoutMerging } from './table-work.ts';
 import type { WorkerOptions } from './worker-options.ts';
 
 export type { WorkerOptions, WorkerRequest } from './worker-options.ts';
@@ -26,10 +27,12 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const house = keepHouse({ pipeline, state, progress, signal: done.signal });
   try {
     await withEngine({ ...pipeline.engineOptions, signal: merging }, async (engine) => {
+      const work = tableWork({ pipeline, engine, progress, signal: merging });
       const loop = new MergeLoop({
         pipeline,
-        engine,
+        work: request.merge ? work : withoutMerging(work),
         onMerged: (table, { version, changes, waits }) =>
+          request.merge &&
           state.updateTable(formatTableName(table), {
             error: undefined,
             waiting: waits === undefined ? undefined : { reason: waits },
@@ -41,7 +44,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
         progress,
         signal: merging,
       });
-      const merged = request.merge ? loop.run() : Promise.resolve();
+      const merged = loop.run();
       try {
         await new CaptureRun(options, lease, loop, stop).run();
         // Nothing goes on being captured; what is published is merged before the end, unless somebody asked to stop.

@@ -55,7 +55,7 @@ describeOnServers('publishing', (flavor) => {
       staging: folder,
       tables: TABLES.map((name) => ({ name, zeroDates: 'null' })),
       checkpoint: undefined,
-      leaseGeneration: lease.generation,
+      lease,
       merge: false,
       ledgerRun: async () => 0,
       maxFileBytes: 64e6,

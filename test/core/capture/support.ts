@@ -60,7 +60,7 @@ export class CaptureBench {
         tables: tables.map((name) => ({ name, zeroDates: 'null' })),
         checkpoint: current,
         writer,
-        leaseGeneration: lease.generation,
+        lease,
         serverId: 4711,
         merge: true,
         ledgerRun: async () => 0,

@@ -2,13 +2,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TableName } from '../../../src/core/change.ts';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { parseConfig } from '../../../src/core/config.ts';
-import { openEngine } from '../../../src/core/engine/engine.ts';
 import { CancelledError, CdcError } from '../../../src/core/errors.ts';
 import type { TableMergeReport } from '../../../src/core/merge/merge-table.ts';
 import { MergeLoop } from '../../../src/core/pipeline/merge-loop.ts';
 import { openPipeline } from '../../../src/core/pipeline/pipeline.ts';
 import type { TableLook } from '../../../src/core/pipeline/table-work.ts';
-import { temporaryFolder } from '../../support/temp-folder.ts';
 
 const A: TableName = { schema: 'shop', table: 'a' };
 const B: TableName = { schema: 'shop', table: 'b' };
@@ -30,17 +28,14 @@ describe('the merge loop', () => {
 
   /** `outcome` is asked at each merge; the looks say how it was asked to look for files. */
   async function start(outcome: (table: TableName, count: number) => Outcome = () => ({}), budget = '20GB') {
-    const folder = await temporaryFolder();
     const text = `name: loop\nsource: mysql://u@127.0.0.1:1\nmerge: { write_budget: ${budget} }\n`;
-    const pipeline = openPipeline(parseConfig({ file: `${folder}/cdc.yaml`, text }), {});
-    const engine = await openEngine({ tempDirectory: folder, threads: 1 });
+    const pipeline = openPipeline(parseConfig({ file: '/nowhere/cdc.yaml', text }), {});
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
     const merges: { table: string; look: TableLook; files: string[] }[] = [];
     const seen: string[] = [];
     const maintained: string[] = [];
     const loop = new MergeLoop({
       pipeline,
-      engine,
       onMerged: ({ table }, { waits }) => seen.push(`${table} merged${waits === undefined ? '' : `, waits: ${waits}`}`),
       onWaiting: ({ table }, { reason }) => seen.push(`${table} waits: ${reason}`),
       onError: ({ table }, { code }) => seen.push(`${table} failed: ${code}`),
@@ -59,7 +54,7 @@ describe('the merge loop', () => {
         },
       },
     });
-    running = loop.run().finally(() => engine.close());
+    running = loop.run();
     return { loop, merges, seen, maintained, tables: () => merges.map(({ table }) => table) };
   }
 
@@ -113,12 +108,27 @@ describe('the merge loop', () => {
     expect([...known.keys()]).toEqual(['shop/a/1.csv', 'shop/a/2.csv']);
   });
 
-  it('looks at everything again after a gap', async () => {
-    const { loop, merges } = await start((_, count) => (count === 1 ? { waits: 'gap' } : {}));
+  it('looks at everything again after a gap, but no more often than it lists', async () => {
+    const { loop, merges } = await start((_, count) => ({
+      watermark: changeNumber(1, 4),
+      ...(count > 1 ? { waits: 'gap' } : {}),
+    }));
+    loop.wake(A).set('shop/a/1.csv', { size: 1, first: changeNumber(1, 1), last: changeNumber(1, 4) });
+    for (let second = 0; second < 70; second += 10) {
+      await pass(10_000);
+      loop.wake(A);
+    }
+    expect(merges.map(({ look: { trustKnown, listAfter } }) => [trustKnown, listAfter])).toEqual([
+      [false, undefined],
+      ...Array.from({ length: 5 }, () => [true, 'shop/a/1.csv']),
+      [false, undefined],
+    ]);
+  });
+
+  it('lists again after a merge that failed before it had listed', async () => {
+    const { loop, merges } = await start((_, count) => (count === 1 ? new CdcError('store.failed', 'no answer') : {}));
     loop.wake(A);
-    await pass(1);
-    loop.wake(A);
-    await pass(1);
+    await pass(20_000);
     expect(merges.map(({ look }) => look.trustKnown)).toEqual([false, false]);
   });
 
