@@ -20,6 +20,28 @@ export function ensureBuilt(): Promise<void> {
   return built;
 }
 
+let bundled: Promise<void> | undefined;
+
+/** Only dist/lambda/index.mjs, which takes a second. */
+export function ensureLambdaBundled(): Promise<void> {
+  bundled ??= withLockFile(LOCK, async () => {
+    const aside = join(REPOSITORY, '.cache', `dist-${randomUUID()}`);
+    try {
+      await bundleLambda(aside);
+      await mkdir(join(DIST, 'lambda'), { recursive: true });
+      await rename(join(aside, 'lambda', 'index.mjs'), join(DIST, 'lambda', 'index.mjs'));
+    } finally {
+      await rm(aside, { recursive: true, force: true });
+    }
+  });
+  return bundled;
+}
+
+async function bundleLambda(folder: string): Promise<void> {
+  const { code, output } = await runNode(['scripts/bundle-lambda.mjs', folder]);
+  if (code !== 0) throw new Error(`cannot bundle the Lambda function: ${output}`);
+}
+
 async function build(): Promise<void> {
   if (await isFresh()) return;
   await withLockFile(LOCK, async () => {
@@ -42,8 +64,7 @@ async function compile(): Promise<void> {
   const aside = join(REPOSITORY, '.cache', `dist-${randomUUID()}`);
   try {
     const { code, output } = await runNode([TSC, '-p', 'tsconfig.build.json', '--outDir', aside]);
-    const bundled = await runNode(['scripts/bundle-lambda.mjs', aside]);
-    if (bundled.code !== 0) throw new Error(`cannot bundle the Lambda function: ${bundled.output}`);
+    await bundleLambda(aside);
     const files = await filesIn(aside);
     if (!files.includes(join(aside, 'cli.js'))) throw new Error(`cannot build dist (exit ${code}): ${output}`);
     // cli.js is the stamp: last, so that a build cut short counts as none.

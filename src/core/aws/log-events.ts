@@ -32,7 +32,7 @@ export async function readLogLines(
         clientFor(session).send(
           new FilterLogEventsCommand({
             logGroupName: group,
-            startTime: options.since.getTime(),
+            startTime: Math.max(0, options.since.getTime()),
             ...(options.stream === undefined ? {} : { logStreamNamePrefix: options.stream }),
             ...(options.pattern === undefined ? {} : { filterPattern: options.pattern }),
             ...(token === undefined ? {} : { nextToken: token }),

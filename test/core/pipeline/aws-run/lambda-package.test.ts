@@ -3,10 +3,10 @@ import { expect, test } from 'vitest';
 import { lambdaPackage } from '../../../../src/core/pipeline/aws-run/lambda-package.ts';
 import { zipArchive } from '../../../../src/core/pipeline/aws-run/zip-archive.ts';
 import { readZipEntry } from '../../../../src/core/server/zip-entry.ts';
-import { ensureBuilt } from '../../../support/build.ts';
+import { ensureLambdaBundled } from '../../../support/build.ts';
 
 test('the function is one file, under 200 KB, with the same hash each time', async () => {
-  await ensureBuilt();
+  await ensureLambdaBundled();
   const staging = { bucket: 'shop-staging', prefix: 'p' };
   const first = await lambdaPackage({ job: 'shop-merge', staging });
   const second = await lambdaPackage({ job: 'shop-merge', staging });

@@ -1,17 +1,25 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CloudWatch } from '@aws-sdk/client-cloudwatch';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { rightsNeeded } from '../../../../src/core/pipeline/aws/rights.ts';
 import { type AwsLogLine, type LogSource, logsOnAws } from '../../../../src/core/pipeline/aws-run/logs.ts';
 import { reloadOnAws, tablesToReload } from '../../../../src/core/pipeline/aws-run/reload.ts';
 import { replicateOnAws } from '../../../../src/core/pipeline/aws-run/replicate.ts';
+import { RUN_RIGHTS } from '../../../../src/core/pipeline/aws-run/run-rights.ts';
+import { startOnAws } from '../../../../src/core/pipeline/aws-run/start.ts';
 import { isUnwellOnAws, statusOnAws } from '../../../../src/core/pipeline/aws-run/status.ts';
 import { stopOnAws } from '../../../../src/core/pipeline/aws-run/stop.ts';
 import { triggerOnAws } from '../../../../src/core/pipeline/aws-run/trigger.ts';
+import type { AwsCall } from '../../../support/aws/call-faults.mjs';
 import { seenUntil } from '../../../support/aws/clients.ts';
 import { type AwsEmulator, REGION, startAwsEmulator } from '../../../support/aws/emulator.ts';
-import { ensureBuilt } from '../../../support/build.ts';
+import { findBadRequests } from '../../../support/aws/request-oracle.ts';
+import { ensureLambdaBundled } from '../../../support/build.ts';
 import { startTestServer, type TestServer } from '../../../support/servers.ts';
-import { alterAnswers, hasWorld, makeMerge, makeWorld, type World, watchCalls } from './world.ts';
+import { temporaryFolder } from '../../../support/temp-folder.ts';
+import { alterAnswers, hasWorld, makeMerge, makeWorld, testConfig, type World, watchCalls } from './world.ts';
 
 const NODE_MODULES = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
 const FILE = 'shop/orders/20261123-101530123.csv';
@@ -22,7 +30,7 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS with its merge', () => {
   let world: World;
 
   beforeAll(async () => {
-    await ensureBuilt();
+    await ensureLambdaBundled();
     [aws, server] = await Promise.all([startAwsEmulator({ nodeModules: NODE_MODULES }), startTestServer('mysql')]);
   });
   afterAll(async () => {
@@ -275,6 +283,33 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS with its merge', () => {
     expect(isUnwellOnAws(report)).toBe(true);
   });
 
+  test('every request is one that AWS knows, and the rights that are asked for are those that are used, and no other', async () => {
+    const { calls, uninstall } = watchCalls();
+    const start = () => startOnAws({ ...world.run, wait: true, makeInstance: async () => {} });
+    await server.query('FLUSH BINARY LOGS');
+    await replicate();
+    await statusOnAws(world.run);
+    await reloadOnAws({ ...world.run, tables: [{ schema: 'shop', table: 'orders' }] });
+    await trigger();
+    for await (const line of logsOnAws({ ...world.run, since: new Date(0), follow: false }))
+      expect(line.text).not.toBe('');
+    await stopOnAws({ ...world.run, all: false });
+    world.run.config = testConfig('dms: { full_load_tasks: 2 }\n');
+    await start();
+    await stopOnAws({ ...world.run, all: true });
+    uninstall();
+    const used = new Set(calls.flatMap(rightsOf));
+    const looking = new Set(rightsNeeded([]));
+    expect([...used].filter((right) => !looking.has(right)).sort()).toEqual([...RUN_RIGHTS].sort());
+
+    // And Amazon's own model of its APIs finds nothing wrong with what was sent.
+    const file = join(await temporaryFolder(), 'calls.jsonl');
+    await writeFile(file, calls.map((call) => `${JSON.stringify({ pid: process.pid, ...call })}\n`).join(''));
+    const { checked, findings } = await findBadRequests(file);
+    expect(findings).toEqual([]);
+    expect(checked).toBeGreaterThan(50);
+  });
+
   test('logs: of all four, in one stream by time', async () => {
     await trigger();
     const { logs } = world.clients;
@@ -311,3 +346,8 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS with its merge', () => {
     }
   }
 });
+
+function rightsOf({ service, operation, input }: AwsCall): string[] {
+  const action = service === 'lambda' && operation === 'Invoke' ? 'InvokeFunction' : operation;
+  return [`${service}:${action}`, ...(service === 'dms' && 'Tags' in input ? ['dms:AddTagsToResource'] : [])];
+}
