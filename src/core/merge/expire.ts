@@ -1,4 +1,4 @@
-/** Takes merged change files out of staging once nobody can need them any more (contract.md 8). */
+/** Takes merged change files, and what described them, out of staging once nobody can need them any more (contract.md 8). */
 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import type { ChangeNumber } from '../change-number.ts';
 import { readSnapshot } from '../delta/snapshot.ts';
 import { type Engine, withEngine } from '../engine/engine.ts';
 import type { Store, StoredObject } from '../store/store.ts';
+import { expireRecords } from './expire-records.ts';
 import { type Plan, readPlan, readState } from './ledger.ts';
 import { compareEpochs, type KnownRanges } from './pending.ts';
 import { listFiles } from './staged.ts';
@@ -68,6 +69,7 @@ async function expire(options: ExpireOptions, engine: Engine): Promise<string[]>
     await staging.delete(key);
     known?.delete(key);
   }
+  gone.push(...(await expireRecords({ staging, table, settled, cutoff: new Date(cutoff) })));
   return gone;
 }
 

@@ -2,7 +2,7 @@ import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { batchFolder } from '../../../src/core/change-file/layout.ts';
-import { changeNumber } from '../../../src/core/change-number.ts';
+import { changeNumber, formatChangeNumber } from '../../../src/core/change-number.ts';
 import { type Engine, openEngine } from '../../../src/core/engine/engine.ts';
 import { expireChangeFiles } from '../../../src/core/merge/expire.ts';
 import { maintainTable } from '../../../src/core/merge/maintain.ts';
@@ -64,6 +64,33 @@ describe('expiry of change files', () => {
     expect(await expire()).toEqual([]);
     await merged(9);
     expect(await expire()).toEqual([]);
+  });
+
+  it('takes records and definitions that later ones have overtaken, and leaves those in force', async () => {
+    const first = table.define(N(0));
+    await table.putDefinition(first);
+    await table.putLoad(first, [['1', 'a', '1']], { number: N(0) });
+    await table.putLoad(first, [], { number: N(1), kind: 'truncate' });
+    await table.putLoad(first, [], { number: N(2), kind: 'truncate' });
+    const later = table.define(N(3), 'id int not null, name varchar(50), qty int, city varchar(20)');
+    await table.putDefinition(later);
+    for (let number = 4; number <= 16; number++) {
+      await table.putChanges(later, [{ number: N(number), op: 'I', values: [`${number}`, 'v', '1', 'x'] }]);
+      await mergeTable(table.options(engine));
+    }
+    const records = async () =>
+      (await table.staging.list('_cdc/')).map(({ key }) => key.replace(/.*(loads|tables)/, '$1'));
+    const key = (folder: string, number: number) => `${folder}/shop/orders/${formatChangeNumber(N(number))}.json`;
+    const before = await records();
+    expect(before).toHaveLength(5);
+    await expire();
+    expect(await records()).toEqual(before);
+    await age((await table.staging.list('')).map(({ key: each }) => each));
+    await expire();
+    expect(await records()).toEqual([key('loads', 2), key('tables', 3)]);
+    expect(await mergeTable(table.options(engine))).toMatchObject({ already: true });
+    await table.putChanges(later, [{ number: N(17), op: 'I', values: ['17', 'v', '1', 'x'] }]);
+    expect(await mergeTable(table.options(engine))).toMatchObject({ inserted: 1 });
   });
 
   it('leaves what a load in progress needs', async () => {
