@@ -47,11 +47,6 @@ export interface ReplicationTask {
   tables: { loaded: number; loading: number; queued: number; errored: number };
 }
 
-/** Every task of a replication instance. */
-export async function findTasks(session: AwsSession, instance: string): Promise<ReplicationTask[]> {
-  return describeTasks(session, 'replication-instance-arn', instance, 'looking for replication tasks');
-}
-
 export async function findTask(session: AwsSession, name: string): Promise<ReplicationTask | undefined> {
   const [task] = await describeTasks(session, 'replication-task-id', name, `looking for the replication task ${name}`);
   return task;

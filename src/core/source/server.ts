@@ -19,7 +19,12 @@ export interface SourceServer {
 
 export async function readServer(connection: Connection, signal?: AbortSignal): Promise<SourceServer> {
   const doing = 'asking the source what it is';
-  const [row] = await queryRows({ connection, sql: 'SELECT VERSION() AS version, @@server_id AS id, @@lower_case_table_names AS lower_case', doing, signal });
+  const [row] = await queryRows({
+    connection,
+    sql: 'SELECT VERSION() AS version, @@server_id AS id, @@lower_case_table_names AS lower_case',
+    doing,
+    signal,
+  });
   const version = row?.version ?? '';
   const flavor = /mariadb/i.test(version) ? 'mariadb' : 'mysql';
   const lowerCaseTableNames = Number(row?.lower_case ?? 0);
