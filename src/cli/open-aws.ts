@@ -38,13 +38,9 @@ async function askOwnAddress(signal: AbortSignal): Promise<string> {
     if (/^(\d{1,3}\.){3}\d{1,3}$/.test(text)) return text;
     throw new Error(`the answer is ${JSON.stringify(text.slice(0, 40))}`);
   } catch (cause) {
-    throw new CdcError(
-      'aws.own-address',
-      `asking which address this machine has on the internet: ${messageOf(cause)}`,
-      {
-        cause,
-        hint: 'say it in cdc.yaml: source: { rds: { operator: 203.0.113.7/32 } }',
-      },
-    );
+    throw new CdcError('aws.no-address', `asking which address this machine has on the internet: ${messageOf(cause)}`, {
+      cause,
+      hint: 'say it in cdc.yaml: source: { rds: { operator: 203.0.113.7/32 } }',
+    });
   }
 }
