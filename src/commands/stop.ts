@@ -36,7 +36,7 @@ export const command = defineCommand({
     if (context.flags.dryRun) {
       const [worker, server] = [await findWorker(config.stateFolder), await privateServerState(serverFolder)];
       return {
-        worker: worker.alive ? 'stopped' : 'not running',
+        worker: worker.alive || worker.starting !== undefined ? 'stopped' : 'not running',
         server: leavesServer ? 'left alone' : server.state === 'running' ? 'stopped' : 'not running',
         dry_run: true,
       };

@@ -366,7 +366,7 @@ ${more}`;
     const purged = await folder.cdc('start');
     expect(purged).toMatchObject({ code: 1, stdout: '' });
     expect(purged.stderr).toMatch(
-      /cdc: following the binlog from \S+:\d+: the server has deleted this file, .*\n→ cdc replicate {3}# loads the tables again\n$/,
+      /cdc: following the binlog from \S+:\d+: the server does not have this file any more, .*\n→ cdc replicate {3}# loads the tables again\n$/,
     );
     expect((await folder.status()).worker).toMatchObject({
       state: 'failed',

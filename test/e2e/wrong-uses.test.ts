@@ -312,6 +312,16 @@ describeOnServers('wrong uses', (flavor) => {
     expect((await folder.status()).tables).toMatchObject([{ rows: 2, version: 0, error: null }]);
   });
 
+  it('stop ends a worker that has just been started', async () => {
+    const { folder } = await pipeline();
+    expect(folder.plain(await folder.ok('replicate', '--no-wait'))).toBe('replicating (pid N)\n');
+    expect(await folder.ok('stop')).toBe('stopped the worker\n');
+    expect((await folder.status()).worker).toMatchObject({ state: 'not running', pid: null });
+    expect(await folder.ok('stop')).toBe('already stopped: the worker\n');
+    await folder.ok('replicate');
+    await folder.ok('verify');
+  });
+
   it('two that replicate at the same moment start one worker', async () => {
     const { folder } = await pipeline();
     const answers = await Promise.all([folder.ok('replicate'), folder.ok('replicate'), folder.ok('replicate')]);

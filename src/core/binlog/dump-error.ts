@@ -36,7 +36,7 @@ export function dumpError(
     if (/could not find first log|purged/i.test(text))
       return new CdcError(
         'position.purged',
-        `${doing}: the server has deleted this file, and the changes in it cannot be had any more (${text})`,
+        `${doing}: the server does not have this file any more, and with it the changes are gone (${text})`,
         {
           hint: 'cdc replicate   # loads the tables again',
           cause,

@@ -49,19 +49,12 @@ export async function pipelineStatus(pipeline: Pipeline): Promise<StatusReport> 
       store: `${config.staging.location}, ${config.lake.location}`,
       merge: config.merge.engine,
     },
-    worker: {
-      state: worker.alive
-        ? (worker.state?.state ?? 'starting')
-        : worker.state?.state === 'failed'
-          ? 'failed'
-          : 'not running',
-      pid: worker.alive ? (worker.state?.process.pid ?? null) : null,
-    },
+    worker: workerStatus(worker),
     server: config.source.kind === 'private' ? (await privateServerState(pipeline.serverFolder)).state : 'not ours',
     tables: [],
   };
   const broken = checkpoint?.broken ?? worker.state?.error;
-  if (broken !== undefined && !worker.alive) report.worker.error = broken;
+  if (broken !== undefined && report.worker.pid === null) report.worker.error = broken;
   const entries = tablesOf(checkpoint);
   if (checkpoint === undefined || entries.length === 0) return report;
   await withEngine(pipeline.engineOptions, async (engine) => {
@@ -70,6 +63,12 @@ export async function pipelineStatus(pipeline: Pipeline): Promise<StatusReport> 
     }
   });
   return report;
+}
+
+function workerStatus({ alive, state, starting }: WorkerFound): StatusReport['worker'] {
+  if (alive && state !== undefined) return { state: state.state, pid: state.process.pid };
+  if (starting !== undefined) return { state: 'starting', pid: starting.pid };
+  return { state: state?.state === 'failed' ? 'failed' : 'not running', pid: null };
 }
 
 async function statusOf(options: {

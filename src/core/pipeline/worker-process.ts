@@ -7,14 +7,22 @@ import { CAPTURE_LEASE } from '../change-file/layout.ts';
 import { CancelledError, CdcError, nativeCodeOf, throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { describeLease } from '../store/lease.ts';
-import { isGone } from '../store/process-identity.ts';
+import { identityOf, isGone, type ProcessIdentity } from '../store/process-identity.ts';
 import type { Pipeline } from './pipeline.ts';
-import { readWorkerState, type WorkerState, workerLogPath } from './worker-state.ts';
+import {
+  noteStartingWorker,
+  readStartingWorker,
+  readWorkerState,
+  type WorkerState,
+  workerLogPath,
+} from './worker-state.ts';
 
 /** The worker of this folder, if its process is alive; what it last said otherwise. */
 export interface WorkerFound {
   alive: boolean;
   state: WorkerState | undefined;
+  /** A process that was started to be the worker and has not said so yet. */
+  starting: ProcessIdentity | undefined;
 }
 
 /** One that has said its last word has released its lease, though its process may be there for a moment. */
@@ -22,7 +30,10 @@ const ENDED: readonly WorkerState['state'][] = ['finished', 'stopped', 'failed']
 
 export async function findWorker(stateFolder: string): Promise<WorkerFound> {
   const state = await readWorkerState(stateFolder);
-  return { state, alive: state !== undefined && !ENDED.includes(state.state) && !(await isGone(state.process)) };
+  const alive = state !== undefined && !ENDED.includes(state.state) && !(await isGone(state.process));
+  const started = alive ? undefined : await readStartingWorker(stateFolder);
+  const isStarting = started !== undefined && started.pid !== state?.process.pid && !(await isGone(started));
+  return { state, alive, starting: isStarting ? started : undefined };
 }
 
 /** A worker that has the lease has said so in its file this much later. */
@@ -74,7 +85,9 @@ export async function spawnWorker(options: {
       child.once('error', reject);
     });
     child.unref();
-    return child.pid ?? 0;
+    const pid = child.pid ?? 0;
+    await noteStartingWorker(options.stateFolder, await identityOf(pid));
+    return pid;
   } finally {
     await log.close();
   }
@@ -131,8 +144,9 @@ export async function waitForWorker(options: {
 /** Ends the worker of this folder and waits for it; false when none runs. Throws when it does not end in time. */
 export async function stopWorker(stateFolder: string, signal: AbortSignal): Promise<boolean> {
   const found = await findWorker(stateFolder);
-  if (!found.alive || found.state === undefined) return false;
-  const { pid } = found.state.process;
+  const worker = found.alive ? found.state?.process : found.starting;
+  if (worker === undefined) return false;
+  const { pid } = worker;
   try {
     process.kill(pid, 'SIGTERM');
   } catch (error) {
@@ -143,7 +157,7 @@ export async function stopWorker(stateFolder: string, signal: AbortSignal): Prom
   }
   for (let waited = 0; waited < 30_000; waited += 50) {
     throwIfCancelled(signal);
-    if (await isGone(found.state.process)) return true;
+    if (await isGone(worker)) return true;
     await sleep(50);
   }
   throw new CdcError('worker.stuck', `the worker (pid ${pid}) has not ended within 30 s`, {

@@ -4,21 +4,24 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CdcError, messageOf, nativeCodeOf } from '../errors.ts';
+import type { ProcessIdentity } from '../store/process-identity.ts';
 
 const problem = z.object({ code: z.string(), message: z.string(), hint: z.string().optional() });
 
 /** Why a merge waits: a load or a file that is not there yet, whoever has the lease, or the write budget until then. */
 const waiting = z.object({ reason: z.enum(['loading', 'gap', 'lease', 'write-budget']), until: z.string().optional() });
 
+const processIdentity = z.object({
+  host: z.string(),
+  pid: z.number().int(),
+  started: z.string().optional(),
+  boot: z.string().optional(),
+  machine: z.string().optional(),
+});
+
 const workerFile = z.object({
   format: z.literal(1),
-  process: z.object({
-    host: z.string(),
-    pid: z.number().int(),
-    started: z.string().optional(),
-    boot: z.string().optional(),
-    machine: z.string().optional(),
-  }),
+  process: processIdentity,
   startedAt: z.string(),
   updatedAt: z.string(),
   /** What it is at; `following` means that the position is confirmed, `finished` that a full load was all it had to do. */
@@ -78,6 +81,25 @@ export async function readWorkerState(stateFolder: string): Promise<WorkerState 
   } catch (error) {
     if (nativeCodeOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
     throw error;
+  }
+}
+
+function startingFilePath(stateFolder: string): string {
+  return join(stateFolder, 'worker-starting.json');
+}
+
+/** Notes the process that was started to be a worker, for it says nothing of itself before it has the lease. */
+export async function noteStartingWorker(stateFolder: string, identity: ProcessIdentity): Promise<void> {
+  await writeFile(startingFilePath(stateFolder), `${JSON.stringify(identity)}\n`);
+}
+
+/** The process that was started last, be it there or not. */
+export async function readStartingWorker(stateFolder: string): Promise<ProcessIdentity | undefined> {
+  const text = await readFile(startingFilePath(stateFolder), 'utf8').catch(() => '{}');
+  try {
+    return processIdentity.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
   }
 }
 

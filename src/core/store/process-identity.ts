@@ -18,10 +18,15 @@ export interface ProcessIdentity {
 }
 
 export async function ownIdentity(): Promise<ProcessIdentity> {
+  return identityOf(process.pid);
+}
+
+/** Of a process of this machine that runs now. */
+export async function identityOf(pid: number): Promise<ProcessIdentity> {
   return {
     host: hostname(),
-    pid: process.pid,
-    started: await startOf(process.pid),
+    pid,
+    started: await startOf(pid),
     boot: await bootId(),
     machine: await machineId(),
   };
