@@ -19,17 +19,18 @@ export interface AwsStartReport {
 export async function startOnAws(
   options: AwsRun & {
     wait: boolean;
-    /** Makes the replication instance as `init` does, and waits for it. */
+    /** Makes the replication instance as `init` does where there is none, and waits for it. */
     makeInstance(): Promise<void>;
   },
 ): Promise<AwsStartReport> {
   const { wait, makeInstance, ...run } = options;
   const before = await measureCost(run);
-  const isThere = (await findInstance(run)) !== undefined;
-  const [database] = await together(startDatabase(run), isThere ? Promise.resolve() : makeInstance());
+  const found = await findInstance(run);
+  const isReady = found?.status === 'available';
+  const [database] = await together(startDatabase(run), isReady ? Promise.resolve() : makeInstance());
   const report: AwsStartReport = {
     database: database === 'done' ? 'started' : database,
-    replication_instance: isThere ? 'already' : 'made',
+    replication_instance: found === undefined ? 'made' : 'already',
     task: null,
     cost: costReport(before, await measureCost(run)),
   };

@@ -295,6 +295,23 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
     });
   });
 
+  test('a database that is being changed is waited for, and one in a state that nothing ends is named at once', async () => {
+    let looks = 0;
+    let state = 'modifying';
+    alterAnswers<{ DBInstances?: { DBInstanceStatus?: string }[] }>('DescribeDBInstances', (answer) => {
+      const [database] = answer.DBInstances ?? [];
+      if (database !== undefined && (state !== 'modifying' || looks++ < 5)) database.DBInstanceStatus = state;
+      return answer;
+    });
+    const slept = world.clock.slept.length;
+    expect(await stop()).toMatchObject({ database: 'stopped' });
+    expect(world.clock.slept.length - slept).toBeGreaterThan(3);
+
+    state = 'storage-full';
+    await expect(stop()).rejects.toMatchObject({ code: 'aws.broken', hint: expect.stringContaining('storage:') });
+    await expect(start()).rejects.toMatchObject({ code: 'aws.broken' });
+  });
+
   test('credentials that expire while a task is watched are an error at once, not a wait until time is over', async () => {
     const { fired } = watchCalls(failOperation('dms:DescribeTableStatistics', 'expired'));
     await expect(replicate()).rejects.toMatchObject({ code: 'aws.credentials-expired' });
