@@ -203,6 +203,7 @@ describeOnServers('the walk of the guide', (flavor) => {
     const copy = new PipelineFolder(join(await temporaryFolder(), 'copy'), { secrets: passwords });
     await run('cp', ['-a', folder.path, copy.path]);
     await chmod(join(copy.path, '..'), 0o755);
+    copy.endsWithTest();
     await copy.ok('start');
     await copy.ok('load', '-e', `UPDATE ${PERSONS} SET City = 'Reno' WHERE PersonId = 2`);
     await copy.ok('verify');

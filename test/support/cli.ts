@@ -1,6 +1,6 @@
 /** The built command line as a child process: what a person types, with the exit code and the streams a shell sees. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ensureBuilt } from './build.ts';
 
@@ -36,18 +36,21 @@ export async function runCdc(args: readonly string[], options: CdcOptions): Prom
   return (await startCdc(args, options)).ended;
 }
 
+/** `cdc stop`, for a process that is about to end and cannot wait. */
+export function stopCdcNow(options: CdcOptions): void {
+  spawnSync(process.execPath, [PROGRAM, 'stop'], { cwd: options.cwd, env: environment(options), timeout: 60_000 });
+}
+
+function environment({ env }: CdcOptions): NodeJS.ProcessEnv {
+  const { PATH, HOME, TMPDIR } = process.env;
+  return { PATH, HOME, TMPDIR, CDC_CACHE: `${REPOSITORY}.cache`, NO_COLOR: '1', ...env };
+}
+
 export async function startCdc(args: readonly string[], options: CdcOptions): Promise<RunningCdc> {
   await ensureBuilt();
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd: options.cwd,
-    env: {
-      PATH: process.env.PATH,
-      HOME: process.env.HOME,
-      TMPDIR: process.env.TMPDIR,
-      CDC_CACHE: `${REPOSITORY}.cache`,
-      NO_COLOR: '1',
-      ...options.env,
-    },
+    env: environment(options),
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const out: Buffer[] = [];

@@ -5,7 +5,7 @@ import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
-import { type CdcResult, type RunningCdc, runCdc, startCdc } from './cli.ts';
+import { type CdcResult, type RunningCdc, runCdc, startCdc, stopCdcNow } from './cli.ts';
 import { type StatusJson, statusJson } from './cli-json.ts';
 import { temporaryFolder } from './temp-folder.ts';
 
@@ -16,6 +16,14 @@ export interface Failure {
 }
 
 const PATIENCE_MS = 60_000;
+
+/** Workers and private servers outlive the process that starts them. */
+const running = new Set<PipelineFolder>();
+process.once('exit', () => {
+  for (const { path, env } of running) stopCdcNow({ cwd: path, env });
+});
+// Without a listener a SIGTERM (Ctrl-C of the whole run) would end this process without `exit`.
+process.once('SIGTERM', () => process.exit(143));
 
 export class PipelineFolder {
   readonly path: string;
@@ -36,8 +44,14 @@ export class PipelineFolder {
     // A private server of root's runs as another user, who has to come to its data.
     if (options.isOpen === true) await chmod(folder.path, 0o755);
     if (options.config !== undefined) await folder.configure(options.config);
-    onTestFinished(() => folder.stop());
-    return folder;
+    return folder.endsWithTest();
+  }
+
+  /** What runs here is stopped with the test, and also when the run is interrupted. */
+  endsWithTest(): this {
+    running.add(this);
+    onTestFinished(() => this.stop());
+    return this;
   }
 
   async configure(text: string): Promise<void> {
@@ -150,6 +164,7 @@ export class PipelineFolder {
   async stop(): Promise<void> {
     const text = await readFile(join(this.path, '.cdc', 'worker.log'), 'utf8').catch(() => '');
     await runCdc(['stop'], { cwd: this.path, env: this.env });
+    running.delete(this);
     this.#keepsSecrets('the log', { code: 0, signal: null, stdout: text, stderr: '' });
   }
 
