@@ -3,15 +3,11 @@
  * numbers; it decides when files close (always at the end of a transaction) and moves the checkpoint behind them.
  */
 
-import type { BinlogEvent, BinlogFileMark, EventMark } from '../binlog/events.ts';
-import { encodeRows } from '../binlog/row-decoder.ts';
+import type { BinlogEvent, BinlogFileMark, EventMark, RowsBinlogEvent } from '../binlog/events.ts';
 import { formatTableName, type TableName } from '../change.ts';
-import { changeHeader } from '../change-file/read.ts';
-import { reach } from '../crash-point.ts';
 import { CdcError } from '../errors.ts';
 import { type BinlogPosition, comparePositions } from '../position.ts';
 import type { StopReason } from './checkpoint.ts';
-import { type CommitTime, commitTime } from './commit-time.ts';
 import { applyStatement, type StatementEffect } from './follow-statement.ts';
 import type { FollowedTable } from './followed-table.ts';
 import { Lag } from './lag.ts';
@@ -19,41 +15,32 @@ import { assertLastEvent, assertSameFile } from './resume-check.ts';
 import type { SessionOptions } from './session-options.ts';
 import { SessionPublisher } from './session-publisher.ts';
 import { openTables, type SessionTables } from './session-tables.ts';
-import { TableFile } from './table-file.ts';
+import { Transaction } from './transaction.ts';
 import { hidesAnything, hidesTable, incident } from './unsupported.ts';
 
 /** With no rows to write the checkpoint still follows the binlog, this much later: the server may purge, and `verify` sees where capture is. */
 const IDLE_CHECKPOINT_MS = 1000;
 
+type Statement = Extract<BinlogEvent, { kind: 'statement' }>;
+
 export class CaptureSession {
   readonly #options: SessionOptions;
   readonly #tables: SessionTables;
-  readonly #scratchBase: string;
-  #scratchFiles = 0;
   readonly #publisher: SessionPublisher;
-  /** Where the transaction or statement under way begins. */
-  #start: BinlogPosition;
+  readonly #transaction: Transaction;
+  readonly #lag: Lag;
   /** The event that the checkpoint remembers has not come yet. */
   #resuming: boolean;
-  #inTransaction = false;
-  /** Tables that the transaction under way has changed. */
-  readonly #touched = new Set<FollowedTable>();
   #isUntouched = true;
-  /** Tables that it creates; told of once it is committed. */
-  #created: TableName[] = [];
-  #time: CommitTime | undefined;
-  #timeMicros = Number.NaN;
-  readonly #lag: Lag;
 
   private constructor(options: SessionOptions, tables: SessionTables, scratchBase: string) {
-    const { checkpoint } = options;
-    this.#scratchBase = scratchBase;
+    const { position, lastEvent } = options.checkpoint;
     this.#options = options;
     this.#tables = tables;
-    this.#publisher = new SessionPublisher(options, tables, () => !this.#inTransaction);
-    this.#start = checkpoint.position;
-    this.#resuming = checkpoint.lastEvent !== undefined;
+    this.#publisher = new SessionPublisher(options, tables, () => !this.#transaction.isOpen);
     this.#lag = new Lag(options.onLag);
+    this.#transaction = new Transaction({ start: position, lag: this.#lag, scratchBase });
+    this.#resuming = lastEvent !== undefined;
   }
 
   static async open(options: SessionOptions): Promise<CaptureSession> {
@@ -103,16 +90,13 @@ export class CaptureSession {
     }
     switch (event.kind) {
       case 'begin':
-        this.#inTransaction = true;
-        this.#start = event.start;
-        this.#setTime(event.timestamp);
-        return;
+        return this.#transaction.begin(event.start, event.timestamp);
       case 'rows':
         return this.#rows(event);
       case 'commit':
         return this.#transactionEnd(event.mark, event.position);
       case 'rollback':
-        this.#cutOff();
+        this.#transaction.cutOff();
         return this.#transactionEnd(event.mark, event.position);
       case 'statement':
         return this.#statement(event);
@@ -132,8 +116,7 @@ export class CaptureSession {
     await this.#publisher.rest();
     try {
       if (this.#publisher.failure !== undefined || this.#resuming) return;
-      this.#cutOff();
-      this.#inTransaction = false;
+      this.#transaction.cutOff();
       await this.#publisher.flush();
     } finally {
       await this.discard();
@@ -146,95 +129,49 @@ export class CaptureSession {
     this.#tables.discardFiles();
   }
 
-  /** The transaction under way counts for nothing. */
-  #cutOff(): void {
-    for (const table of this.#touched) table.cutToWhole();
-    this.#touched.clear();
-    this.#created = [];
-  }
-
-  #setTime(micros: number): void {
-    if (micros === this.#timeMicros) return;
-    this.#timeMicros = micros;
-    this.#time = commitTime(micros);
-    this.#lag.at(micros);
-  }
-
-  #rows(event: Extract<BinlogEvent, { kind: 'rows' }>): void {
+  #rows(event: RowsBinlogEvent): void {
     const table = this.#tables.followed.get(formatTableName(event.table));
-    if (table === undefined || this.#isLoaded(table)) return;
+    if (table === undefined || this.#transaction.isInLoadOf(table)) return;
+    const { maxFileBytes, maxDelayMs } = this.#options.limits;
     try {
-      this.#append(table, event);
+      const size = this.#transaction.append(table, event);
+      this.#publisher.within(size >= maxFileBytes ? 0 : maxDelayMs);
     } catch (error) {
       if (!(error instanceof CdcError) || !/^(row|table|type)\./.test(error.code)) throw error;
-      this.#stop(table, {
-        code: error.code,
-        message: error.message,
-        hint: `cdc reload ${formatTableName(table.name)}`,
-      });
+      const { code, message } = error;
+      this.#stop(table, { code, message, hint: `cdc reload ${formatTableName(table.name)}` });
     }
-  }
-
-  #append(table: FollowedTable, event: Extract<BinlogEvent, { kind: 'rows' }>): void {
-    const decoder = table.decoderFor(event.table);
-    if (table.file === undefined) {
-      table.file = TableFile.open(`${this.#scratchBase}-${++this.#scratchFiles}`, changeHeader(table.definition));
-      table.fileFirst = table.number + 1;
-    }
-    this.#touched.add(table);
-    const time = this.#time ?? commitTime(0);
-    const { changes } = encodeRows({
-      event,
-      decoder,
-      out: table.file.out,
-      ts: time.text,
-      seqPrefix: time.digits + String(table.run).padStart(4, '0'),
-      firstNumber: table.number + 1,
-    });
-    table.number += changes;
-    table.file.spill();
-    reach('capture.file-open');
-    const { maxFileBytes, maxDelayMs } = this.#options.limits;
-    this.#publisher.within(table.file.size >= maxFileBytes ? 0 : maxDelayMs);
-  }
-
-  /** The snapshot of a table loaded while others were followed lies ahead of where capture stands: its changes up to there are in the load. */
-  #isLoaded(table: FollowedTable): boolean {
-    return comparePositions(this.#start, table.saved.loadedAt) < 0;
   }
 
   #transactionEnd(mark: EventMark, position: BinlogPosition): void | Promise<void> {
-    this.#inTransaction = false;
-    for (const table of this.#touched) table.markWhole();
-    this.#touched.clear();
+    const created = this.#transaction.end();
     this.#publisher.moveTo(position, mark);
-    if (this.#created.length > 0) return this.#publisher.flush().then(() => this.#tellOfNewTables());
+    if (created.length > 0) return this.#publisher.flush().then(() => this.#tellOf(created));
     if (this.#publisher.isDue) return this.#publisher.flush();
     this.#publisher.within(IDLE_CHECKPOINT_MS);
   }
 
-  #tellOfNewTables(): void {
-    for (const name of this.#created.splice(0)) this.#options.onNewTable(name);
+  #tellOf(created: TableName[]): void {
+    for (const name of created) this.#options.onNewTable(name);
   }
 
   /** What lies between the last transaction and here changes no row; the position may pass it, the event to resume at stays. */
   #heartbeat(position: BinlogPosition): void {
-    if (this.#inTransaction || this.#resuming) return;
+    if (this.#transaction.isOpen || this.#resuming) return;
     this.#lag.atEnd();
     if (comparePositions(position, this.#publisher.position) <= 0) return;
     this.#publisher.moveTo(position);
     this.#publisher.within(0);
   }
 
-  #statement(event: Extract<BinlogEvent, { kind: 'statement' }>): void | Promise<void> {
-    if (!event.inTransaction) this.#start = event.start;
+  #statement(event: Statement): void | Promise<void> {
+    if (!event.inTransaction) this.#transaction.begin(event.start, event.timestamp);
     const effects = applyStatement(
       event,
-      [...this.#tables.followed.values()].filter((table) => !this.#isLoaded(table)),
+      [...this.#tables.followed.values()].filter((table) => !this.#transaction.isInLoadOf(table)),
       { ...this.#options, server: this.#publisher.checkpoint.server },
     );
     if (event.inTransaction) return this.#withinTransaction(effects);
-    this.#setTime(event.timestamp);
     if (effects.length === 0) return this.#transactionEnd(event.mark, event.position);
     return this.#apply(event, effects);
   }
@@ -242,7 +179,7 @@ export class CaptureSession {
   /** CREATE TABLE … SELECT, and whatever else comes with rows of its own. */
   #withinTransaction(effects: StatementEffect[]): void {
     for (const effect of effects) {
-      if (effect.kind === 'new-table') this.#created.push(effect.name);
+      if (effect.kind === 'new-table') this.#transaction.create(effect.name);
       else if (effect.kind === 'stop') this.#stop(effect.table, effect.reason);
       else
         this.#stop(effect.table, {
@@ -253,11 +190,12 @@ export class CaptureSession {
     }
   }
 
-  async #apply(event: Extract<BinlogEvent, { kind: 'statement' }>, effects: StatementEffect[]): Promise<void> {
+  /** Nothing is flushed of its own accord before the statement has taken effect whole. */
+  async #apply(event: Statement, effects: StatementEffect[]): Promise<void> {
     // What was captured under the old definition is published before the new one begins.
     if (effects.some((effect) => effect.kind !== 'new-table')) await this.#publisher.flush();
     for (const effect of effects) {
-      if (effect.kind === 'new-table') this.#created.push(effect.name);
+      if (effect.kind === 'new-table') this.#transaction.create(effect.name);
       else if (effect.kind === 'stop') this.#stop(effect.table, effect.reason);
       else {
         await effect.publish(this.#options.staging, event.start);
@@ -266,22 +204,22 @@ export class CaptureSession {
         this.#options.onChanged(effect.table.name);
       }
     }
-    this.#inTransaction = false;
+    const created = this.#transaction.end();
     this.#publisher.moveTo(event.position, event.mark);
     await this.#publisher.flush();
-    this.#tellOfNewTables();
+    this.#tellOf(created);
   }
 
   #unsupported(event: Extract<BinlogEvent, { kind: 'unsupported' }>): void {
     if (event.table === undefined) throw hidesAnything(event.what, this.#publisher.position);
     const table = this.#tables.followed.get(formatTableName(event.table));
-    if (table !== undefined && !this.#isLoaded(table)) this.#stop(table, hidesTable(event.what, table.name));
+    if (table !== undefined && !this.#transaction.isInLoadOf(table))
+      this.#stop(table, hidesTable(event.what, table.name));
   }
 
   /** Transactions before this one are published; of this one nothing. */
   #stop(table: FollowedTable, reason: StopReason): void {
-    table.cutToWhole();
-    this.#touched.delete(table);
+    this.#transaction.cutOffTable(table);
     table.stopped = reason;
     table.stoppedAt = this.#publisher.position;
     this.#tables.park(table);
