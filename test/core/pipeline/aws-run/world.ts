@@ -2,6 +2,7 @@
 
 import { STSClient } from '@aws-sdk/client-sts';
 import { inject, onTestFinished } from 'vitest';
+import { createReplicationInstance, findReplicationInstance } from '../../../../src/core/aws/dms.ts';
 import { openSession } from '../../../../src/core/aws/session.ts';
 import { type Config, parseConfig } from '../../../../src/core/config.ts';
 import { awsNames } from '../../../../src/core/pipeline/aws/names.ts';
@@ -92,16 +93,14 @@ export async function makeWorld(
     const { DBInstances } = await clients.rds.describeDBInstances({ DBInstanceIdentifier: names.database });
     return DBInstances?.[0]?.DBInstanceStatus;
   });
+  const clock = fakeClock();
+  const session = await openTestSession(aws, clock, options.signal);
   const makeInstance = async () => {
-    await clients.dms.createReplicationInstance({
-      ReplicationInstanceIdentifier: names.replicationInstance,
-      ReplicationInstanceClass: 'dms.t3.micro',
-      ReplicationSubnetGroupIdentifier: names.subnetGroup,
-    });
-    await seenUntil('available', async () => {
-      const { ReplicationInstances } = await clients.dms.describeReplicationInstances({});
-      return ReplicationInstances?.[0]?.ReplicationInstanceStatus;
-    });
+    const id = names.replicationInstance;
+    const settings = { instanceClass: 'dms.t3.micro', version: '3.5.4', securityGroups: [], tags: {} };
+    if ((await findReplicationInstance(session, id)) === undefined)
+      await createReplicationInstance(session, { id, subnetGroup: names.subnetGroup, ...settings });
+    await seenUntil('available', async () => (await findReplicationInstance(session, id))?.status);
   };
   await makeInstance();
   await clients.dms.createEndpoint({
@@ -120,11 +119,9 @@ export async function makeWorld(
     S3Settings: { BucketName: names.stagingBucket, ServiceAccessRoleArn: role },
   });
 
-  const clock = fakeClock();
   const staging = new MemoryStore();
   const warnings: string[] = [];
   const progress: Progress = { update() {}, done() {}, detail() {}, warn: (text) => warnings.push(text) };
-  const session = await openTestSession(aws, clock, options.signal);
   const address = async () => ({ host: server.host, port: server.port, ...server.admin });
   return {
     run: { session, config, names, staging, address, progress },
