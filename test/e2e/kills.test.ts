@@ -83,12 +83,12 @@ describeOnServers('kill -9', (flavor) => {
         Object.assign(result, { kills: run.tally.kills, not_reached: run.missed, met: run.tally.counts() });
         const said = [`kill -9 on ${flavor}, seed ${seed}`, ...run.log, run.tally.table(), JSON.stringify(result)];
         process.stdout.write(`\n${said.join('\n  ')}\n`);
-        result.seconds = Math.round((Date.now() - started) / 1000);
-        if (RESULTS !== undefined) appendFileSync(RESULTS, `${JSON.stringify(result)}\n`);
         await writer.stop().catch(() => undefined);
         await run.end();
         await server.stop();
         await rm(folder, { recursive: true, force: true });
+        result.seconds = Math.round((Date.now() - started) / 1000);
+        if (RESULTS !== undefined) appendFileSync(RESULTS, `${JSON.stringify(result)}\n`);
       }
     });
 });
