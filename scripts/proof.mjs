@@ -2,7 +2,8 @@
 //        npm run proof -- aws [--every N]
 // Runs a proof in full, where `npm test` takes a sample of it, and writes what came of it to docs/proof.json.
 //   kills: kill -9 of workers, merges and database servers while transactions go on; each seed on each server.
-//   aws: every call of init and destroy (or each N-th) loses its reply, and every one finds no network; about 6 s a call.
+//   aws: every call of init, replicate, stop, start and destroy (or each N-th) loses its reply, and every one finds no
+//     network; about 6 s a call.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -58,7 +59,8 @@ async function proveKills() {
 }
 
 async function proveAws() {
-  const code = await run({ CDC_PROOF_EVERY: String(every) }, 'test/core/pipeline/aws/every-call.test.ts');
+  const tests = ['test/core/pipeline/aws/every-call.test.ts', 'test/core/pipeline/aws-run/faults.test.ts'];
+  const code = await run({ CDC_PROOF_EVERY: String(every) }, ...tests);
   const runs = readResults();
   const failures = runs.filter(({ failure, met }) => failure !== undefined || !met);
   const calls = {};
