@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { copyFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { errorJson } from '../support/cli-json.ts';
 import { PipelineFolder } from '../support/pipeline-folder.ts';
 import { describeOnServers, startTestServer, type TestServer } from '../support/servers.ts';
@@ -546,19 +546,25 @@ describeOnServers('wrong uses', (flavor) => {
     const { folder, schema } = await pipeline();
     await server.query(
       `CREATE TABLE ${schema}.many (id INT PRIMARY KEY, filler VARCHAR(200))`,
-      `INSERT INTO ${schema}.many SELECT @n := @n + 1, REPEAT('x', 200) FROM (SELECT @n := 0) AS start, information_schema.columns AS a, information_schema.columns AS b LIMIT 300000`,
+      `INSERT INTO ${schema}.many SELECT @n := @n + 1, REPEAT('x', 200) FROM (SELECT @n := 0) AS start, information_schema.columns AS a, information_schema.columns AS b LIMIT 100000`,
     );
+    const network = await stallingNetwork(server.port, 5_000_000);
+    const config = (port: number) =>
+      `name: ${schema}\nsource: 'mysql://cdc@127.0.0.1:${port}'\ntables: ['${schema}.%']\n`;
+    await folder.configure(config(network.port));
     const run = await folder.start('replicate', '--foreground');
-    await folder.untilStatus(({ worker }) => worker.state === 'loading');
+    await network.stalled;
     run.process.kill('SIGINT');
     const result = await run.ended;
     expect(result).toMatchObject({ code: 130, stdout: '' });
     expect(result.stderr).toContain(
       'cdc: stopped before the load was complete\n→ cdc replicate   # loads what is not loaded\n',
     );
+    network.close();
+    await folder.configure(config(server.port));
     await folder.ok('replicate');
     await folder.ok('verify');
-    expect((await folder.status()).tables).toMatchObject([{ rows: 300_000 }, { rows: 2 }]);
+    expect((await folder.status()).tables).toMatchObject([{ rows: 100_000 }, { rows: 2 }]);
   });
 
   it('Ctrl-C while it waits for the worker exits 130, and the worker goes on', async () => {
@@ -623,6 +629,43 @@ describeOnServers('wrong uses', (flavor) => {
 async function countFiles(folder: string): Promise<number> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries.filter((entry) => entry.isFile()).length;
+}
+
+/** Carries connections to a server, and lets no more than so many of its bytes through each. */
+async function stallingNetwork(port: number, bytes: number) {
+  const sockets = new Set<net.Socket>();
+  let stall = () => {};
+  const stalled = new Promise<void>((resolve) => {
+    stall = resolve;
+  });
+  const listener = net.createServer((client) => {
+    const upstream = net.connect(port, '127.0.0.1');
+    client.pipe(upstream);
+    let left = bytes;
+    upstream.on('data', (chunk) => {
+      client.write(chunk);
+      left -= chunk.length;
+      if (left > 0) return;
+      upstream.pause();
+      stall();
+    });
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => other.destroy());
+    }
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const close = () => {
+    for (const socket of sockets) socket.destroy();
+    listener.close();
+  };
+  onTestFinished(close);
+  return { port: (listener.address() as net.AddressInfo).port, stalled, close };
 }
 
 async function freePort(): Promise<number> {
