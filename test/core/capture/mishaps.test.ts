@@ -10,7 +10,7 @@ import { CdcError } from '../../../src/core/errors.ts';
 import type { LocalStore } from '../../../src/core/store/local.ts';
 import type { Store } from '../../../src/core/store/store.ts';
 import { describeOnServers, startTestServer, type TestServer } from '../../support/servers.ts';
-import { CaptureBench, PERSONS } from './support.ts';
+import { CaptureBench, PERSONS, purgeBinlog } from './support.ts';
 
 const ORDERS: TableName = { schema: 'shop', table: 'orders' };
 
@@ -176,6 +176,43 @@ describeOnServers('capture in trouble', (flavor) => {
     await bench.captureAll();
     expect(await bench.files(ORDERS)).toEqual([]);
     expect(await bench.changes()).toEqual(['1:1 I 1 Ann']);
+  });
+
+  it('passes over a change of definition that the load of its table has already', async () => {
+    await bench.load([PERSONS]);
+    await server.query(
+      "INSERT INTO shop.persons VALUES (1, 'Ann')",
+      'INSERT INTO shop.orders VALUES (1)',
+      'ALTER TABLE shop.orders ADD COLUMN city VARCHAR(20)',
+      'TRUNCATE shop.orders',
+      "INSERT INTO shop.orders VALUES (2, 'Denver')",
+    );
+    await bench.load([ORDERS]);
+    await server.query("INSERT INTO shop.orders VALUES (3, 'Boston')", 'ALTER TABLE shop.orders ADD COLUMN age INT');
+    const { stopped, checkpoint } = await bench.captureAll();
+    expect(stopped).toEqual([]);
+    expect(await bench.changes(ORDERS)).toEqual(['1:1 I 3 Boston']);
+    expect(await bench.changes()).toEqual(['1:1 I 1 Ann']);
+    expect(checkpoint.tables['shop.orders']).toMatchObject({ number: 2, definitionNumber: 2 });
+  });
+
+  it('goes on after so long an idle time that the file of its last event is purged', async () => {
+    await bench.load([PERSONS]);
+    await server.query("INSERT INTO shop.persons VALUES (1, 'Ann')");
+    const { checkpoint: before } = await bench.captureAll();
+    await server.query('FLUSH BINARY LOGS');
+    const { checkpoint: idle } = await bench.captureAll();
+    expect(idle.lastEvent).toEqual(before.lastEvent);
+    expect(idle.position.file).not.toBe(before.position.file);
+    await purgeBinlog(server);
+    await server.query("INSERT INTO shop.persons VALUES (2, 'Bob')");
+    await bench.captureAll();
+    expect(await bench.changes()).toEqual(['1:1 I 1 Ann', '1:2 I 2 Bob']);
+    // Without the last event the file itself is compared.
+    const { binlogFile } = idle;
+    const other = { ...idle, lastEvent: undefined, binlogFile: binlogFile && { ...binlogFile, created: 1 } };
+    expect(binlogFile?.file).toBe(idle.position.file);
+    await expect(bench.captureAll({ from: other })).rejects.toMatchObject({ code: 'position.other-history' });
   });
 
   it('tells of a table that comes with its rows', async () => {
