@@ -119,7 +119,7 @@ export async function replicateInBackground(options: {
   }
   const pid = await spawnWorker({ command, stateFolder, folder, env });
   if (!wait) return { state: 'started', pid, position: null, tables: [], loaded: [] };
-  const state = await waitForWorker({ pid, stateFolder, progress, signal });
+  const state = await waitForWorker({ pid, pipeline, progress, signal });
   for (const warning of state.warnings) progress.warn(warning);
   if (state.process.pid !== pid) {
     refuseOtherRequest(state, request);

@@ -99,11 +99,12 @@ export async function spawnWorker(options: {
  */
 export async function waitForWorker(options: {
   pid: number;
-  stateFolder: string;
+  pipeline: Pipeline;
   progress: Progress;
   signal: AbortSignal;
 }): Promise<WorkerState> {
-  const { pid, stateFolder, progress, signal } = options;
+  const { pid, pipeline, progress, signal } = options;
+  const { stateFolder } = pipeline.config;
   progress.update('starting a worker');
   for (;;) {
     // The worker is a session of its own, which the terminal's Ctrl-C does not reach.
@@ -127,10 +128,11 @@ export async function waitForWorker(options: {
       progress.update(state.doing);
     }
     if (!isProcess(pid)) {
-      const last = await findWorker(stateFolder);
-      if (last.state?.process.pid === pid && ENDED.includes(last.state.state)) continue;
+      const last = await readWorkerState(stateFolder);
+      if (last?.process.pid === pid && ENDED.includes(last.state)) continue;
       // Another one, started at the same time, was faster.
-      if (last.alive && last.state !== undefined && last.state.process.pid !== pid) return last.state;
+      const other = await runningWorker(pipeline);
+      if (other !== undefined) return other;
       throw new CdcError(
         'worker.died',
         `the worker (pid ${pid}) ended without a word: ${await lastLines(stateFolder)}`,
