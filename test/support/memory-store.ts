@@ -19,7 +19,7 @@ export class MemoryStore implements Store {
   /** Milliseconds since 1970; tests move it. */
   time = Date.parse('2026-11-23T12:00:00Z');
   readonly #objects = new Map<string, Content>();
-  readonly #scratch = mkdtempSync(join(tmpdir(), 'cdc-memory-'));
+  #scratch: string | undefined;
 
   async list(prefix: string, { after }: { after?: string } = {}): Promise<StoredObject[]> {
     return [...this.#objects.entries()]
@@ -85,13 +85,13 @@ export class MemoryStore implements Store {
   }
 
   async materialise(key: string): Promise<string> {
-    const path = join(this.#scratch, randomUUID());
+    const path = join(this.#scratchFolder(), randomUUID());
     await writeFile(path, await this.get(key));
     return path;
   }
 
   async scratchPath(name: string): Promise<string> {
-    return join(this.#scratch, `${randomUUID()}-${name}`);
+    return join(this.#scratchFolder(), `${randomUUID()}-${name}`);
   }
 
   async publish(scratchPath: string, key: string, beforeVisible?: () => void): Promise<boolean> {
@@ -99,6 +99,12 @@ export class MemoryStore implements Store {
     beforeVisible?.();
     await rm(scratchPath);
     return await this.putIfAbsent(key, body);
+  }
+
+  /** Made when a file is asked for: most tests need none. */
+  #scratchFolder(): string {
+    this.#scratch ??= mkdtempSync(join(tmpdir(), 'cdc-memory-'));
+    return this.#scratch;
   }
 
   #tag(key: string): string | undefined {

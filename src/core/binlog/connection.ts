@@ -1,7 +1,8 @@
 /** Connections to the source: one way to connect, one session, and what driver errors mean to a user. */
 
 import net from 'node:net';
-import mysql from 'mysql2/promise';
+import { type ConnectionOptions, createConnection } from 'mysql2';
+import type { Connection } from 'mysql2/promise';
 import { CdcError, messageOf, nativeCodeOf, throwIfCancelled } from '../errors.ts';
 
 export interface SourceAddress {
@@ -29,16 +30,16 @@ const SESSION = `SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABL
 export async function connectSource(
   address: SourceAddress,
   options: { signal?: AbortSignal; multipleStatements?: boolean } = {},
-): Promise<mysql.Connection> {
+): Promise<Connection> {
   const { signal } = options;
   throwIfCancelled(signal);
   const socket = openSocket(address);
   const abort = () => socket.destroy();
   signal?.addEventListener('abort', abort, { once: true });
   socket.once('close', () => signal?.removeEventListener('abort', abort));
-  let connection: mysql.Connection;
+  let connection: Connection;
   try {
-    connection = await mysql.createConnection({
+    connection = await openConnection({
       stream: () => socket,
       host: address.host,
       port: address.port,
@@ -57,8 +58,6 @@ export async function connectSource(
     throwIfCancelled(signal);
     throw connectError(error, address);
   }
-  // A connection that dies while nobody waits for it must not take the process with it; the next query reports it.
-  connection.on('error', () => {});
   try {
     await connection.query(SESSION);
   } catch (error) {
@@ -67,6 +66,19 @@ export async function connectSource(
     throw sourceError(error, `preparing the session on ${describe(address)}`);
   }
   return connection;
+}
+
+/**
+ * mysql2's own promise takes one error and then stops listening: a connection that dies while nobody waits for it, or a second
+ * error of one that failed (a TLS handshake whose socket is destroyed), would take the process with it. The next query reports it.
+ */
+export async function openConnection(options: ConnectionOptions): Promise<Connection> {
+  const connection = createConnection(options);
+  await new Promise<void>((resolve, reject) => {
+    connection.once('connect', () => resolve());
+    connection.on('error', reject);
+  });
+  return connection.promise();
 }
 
 function openSocket(address: SourceAddress): net.Socket {

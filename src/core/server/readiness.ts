@@ -1,8 +1,8 @@
 /** Waits until a started server answers its admin, and reads what its log said when it does not. */
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RowDataPacket } from 'mysql2';
-import { createConnection } from 'mysql2/promise';
+import type { RowDataPacket } from 'mysql2/promise';
+import { openConnection } from '../binlog/connection.ts';
 import { CdcError, messageOf, nativeCodeOf, throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import { isServerOf } from './server-process.ts';
@@ -59,7 +59,7 @@ async function login(options: WaitUntilReadyOptions): Promise<boolean> {
   const { port, user, dataDir } = options;
   const where = `logging in to the private server on port ${port}`;
   try {
-    const connection = await createConnection({ host: '127.0.0.1', port, ...user, connectTimeout: 30_000 });
+    const connection = await openConnection({ host: '127.0.0.1', port, ...user, connectTimeout: 30_000 });
     const [rows] = await connection.query<RowDataPacket[]>('SELECT @@datadir AS dataDir');
     await connection.end();
     const found = String(rows[0]?.dataDir).replace(/\/+$/, '');

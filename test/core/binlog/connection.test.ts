@@ -127,6 +127,23 @@ describeOnServers('connecting to the source', (flavor) => {
     expect(lost).toMatchObject({ code: 'source.lost', hint: expect.any(String) });
   });
 
+  it('is ended at any moment of a TLS handshake without an error that nobody catches', async () => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown) => void uncaught.push(error);
+    process.prependListener('uncaughtException', note);
+    // A TCP connection, a greeting and three flights of TLS: some twenty turns of the event loop.
+    for (let turns = 0; turns < 120; turns++) {
+      const stop = new AbortController();
+      const ended = failure({ ...addressOf(server), tls: { mode: 'verify', ca } }, stop.signal);
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      stop.abort();
+      const error = await ended;
+      if (error !== undefined) expect(error).toMatchObject({ code: 'cancelled' });
+    }
+    process.off('uncaughtException', note);
+    expect(uncaught).toEqual([]);
+  });
+
   it('verifies the chain and the name of the server over TLS', async () => {
     const tls = { mode: 'verify', ca } as const;
     const connection = await connectSource({ ...addressOf(server), tls });
