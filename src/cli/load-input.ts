@@ -14,12 +14,9 @@ export type LoadReport = RunSqlReport & {
   seconds: number;
   /** Nothing was run: these are the statements there are. */
   dry_run?: true;
-  /** The question was answered with no. */
-  declined?: true;
 };
 
-export function renderLoad({ statements, bytes, seconds, dry_run, declined }: LoadReport): string {
-  if (declined === true) return 'nothing was run';
+export function renderLoad({ statements, bytes, seconds, dry_run }: LoadReport): string {
   const what = `${count(statements, 'statement')} (${formatBytes(bytes)})`;
   return dry_run === true ? `would run ${what}` : `ran ${what} in ${seconds.toFixed(2)} s`;
 }

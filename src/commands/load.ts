@@ -2,7 +2,7 @@
 
 import { type Context, defineCommand } from '../cli/command.ts';
 import { type LoadOptions, type LoadReport, readLoadInput, renderLoad } from '../cli/load-input.ts';
-import { UsageError } from '../core/errors.ts';
+import { CancelledError, UsageError } from '../core/errors.ts';
 import { openPipeline, type Pipeline } from '../core/pipeline/pipeline.ts';
 import { countStatements } from '../core/source/count-statements.ts';
 import { runSql } from '../core/source/run-sql.ts';
@@ -43,15 +43,13 @@ export const command = defineCommand({
     const seconds = () => Math.round(performance.now() - started) / 1000;
     if (flags.dryRun)
       return { ...(await countStatements(readLoadInput(options, context))), seconds: seconds(), dry_run: true };
-    if (!(await mayWrite(pipeline, options, context))) return { statements: 0, bytes: 0, seconds: 0, declined: true };
+    if (!(await mayWrite(pipeline, options, context))) throw new CancelledError('nothing was run');
     const address = await pipeline.address('admin');
     const report = await runSql({ address, input: readLoadInput(options, context), signal, progress });
     return { ...report, seconds: seconds() };
   },
 
   render: renderLoad,
-
-  exitCode: ({ declined }) => (declined === true ? 1 : 0),
 });
 
 /** On a server that the tool did not make it is a guest, and asks. */

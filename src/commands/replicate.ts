@@ -8,7 +8,7 @@ import { makeFolders, restartServer } from '../core/pipeline/local-resources.ts'
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 import { planReplicate, type ReplicatePlan } from '../core/pipeline/plan-replicate.ts';
 import { type ReplicateReport, replicateHere, replicateInBackground } from '../core/pipeline/replicate.ts';
-import { parseStartAt, type StartAt } from '../core/pipeline/start-at.ts';
+import { formatStartAt, parseStartAt, type StartAt } from '../core/pipeline/start-at.ts';
 
 export interface ReplicateOptions {
   fullLoad: boolean;
@@ -27,7 +27,7 @@ export const command = defineCommand({
     foreground: { help: 'work in this process until Ctrl-C, instead of in a background worker' },
     'no-merge': { help: 'write change files only; merge them yourself' },
     'no-wait': { help: 'return at once, not when the load is merged and the worker has confirmed its first position' },
-    from: { value: 'POSITION', help: 'with --ongoing and no full load before: `now` or FILE:OFFSET' },
+    from: { value: 'POSITION', help: 'with --ongoing and no full load before: `now`, FILE:OFFSET or GTID' },
   },
   changes: true,
   onAws: () => import('./on-aws/replicate.ts').then((file) => file.replicateOnAws),
@@ -82,7 +82,7 @@ export const command = defineCommand({
       ...(options.fullLoad ? ['--full-load'] : []),
       ...(options.ongoing ? ['--ongoing'] : []),
       ...(options.merge ? [] : ['--no-merge']),
-      ...(from === undefined ? [] : ['--from', from === 'now' ? from : `${from.file}:${from.offset}`]),
+      ...(from === undefined ? [] : ['--from', formatStartAt(from)]),
     ]);
     const report = await replicateInBackground({
       pipeline,

@@ -105,13 +105,14 @@ export class PipelineFolder {
     return text.replaceAll(this.path, '…').replace(/pid \d+/g, 'pid N');
   }
 
-  /** Name → content of everything but .cdc/, and of what capture's lease leaves. */
+  /** Name → content of everything but .cdc/, of what capture's lease leaves, and of what is being written. */
   async contents(): Promise<Record<string, string>> {
     const found: Record<string, string> = {};
     for (const entry of await readdir(this.path, { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath, entry.name);
       const name = relative(this.path, path);
       if (name === '.cdc' || name.startsWith('.cdc/') || name.includes('_cdc/lease')) continue;
+      if (entry.name.startsWith('.tmp-')) continue;
       if (!entry.isFile()) continue;
       const body = await readFile(path);
       found[name] = body.length < 200 ? body.toString() : createHash('sha256').update(body).digest('hex');

@@ -6,8 +6,7 @@ import { count } from '../../cli/table.ts';
 import { UsageError } from '../../core/errors.ts';
 import { planReplicateOnAws, type ReplicatePlanOnAws } from '../../core/pipeline/aws-run/dry-run.ts';
 import { type AwsReplicateReport, replicateOnAws as replicate } from '../../core/pipeline/aws-run/replicate.ts';
-import type { StartAt } from '../../core/pipeline/start-at.ts';
-import { formatPosition } from '../../core/position.ts';
+import { formatStartAt, type StartAt } from '../../core/pipeline/start-at.ts';
 
 export interface ReplicateOnAwsOptions {
   fullLoad: boolean;
@@ -20,7 +19,12 @@ export interface ReplicateOnAwsOptions {
 export async function replicateOnAws(options: ReplicateOnAwsOptions, context: Context): Promise<Answer> {
   if (options.foreground) throw new UsageError('--foreground is for target local: on AWS the DMS task does the work');
   const { fullLoad, ongoing, wait, from } = options;
-  const at = from === undefined ? {} : { from: from === 'now' ? from : formatPosition(from) };
+  if (typeof from === 'object' && 'gtid' in from)
+    throw new UsageError(
+      `--from ${from.gtid}: a DMS task of MySQL begins at a file and an offset, not at a GTID`,
+      'give --from now or --from FILE:OFFSET, as SHOW MASTER STATUS on the source tells it',
+    );
+  const at = from === undefined ? {} : { from: formatStartAt(from) };
   const request = { fullLoad, ongoing, ...at };
   const run = await openRunOnAws(context);
   if (context.flags.dryRun) {

@@ -1,13 +1,13 @@
 /** The GTID part of the position while it moves: of whichever kind the server has, and absent until it is known completely. */
 
-import { DomainPosition, GtidSet, isDomainPosition } from './gtid.ts';
+import { DomainPosition, GtidSet, parseGtids } from './gtid.ts';
 
 export class GtidTracker {
   #set: GtidSet | DomainPosition | undefined;
 
   /** `text`: what was executed up to the position that reading starts at. */
   constructor(text: string | undefined) {
-    if (text !== undefined) this.#set = isDomainPosition(text) ? new DomainPosition(text) : new GtidSet(text);
+    if (text !== undefined) this.#set = parseGtids(text);
   }
 
   /** A file's list of what came before it: the start where nothing was known. */

@@ -78,6 +78,15 @@ export class GtidSet {
     this.#growing = interval;
   }
 
+  /** Whether everything in the other set is in this one too. */
+  covers(text: string): boolean {
+    const other = new GtidSet(text);
+    return [...other.#sources].every(([source, intervals]) => {
+      const own = this.#sources.get(source) ?? [];
+      return intervals.every(({ first, last }) => own.some((one) => one.first <= first && last <= one.last));
+    });
+  }
+
   #member(source: string): string {
     return [source, ...(this.#sources.get(source) ?? []).map(rangeText)].join(':');
   }
@@ -123,6 +132,14 @@ export class DomainPosition {
     this.#tail = members.flatMap(([other, member]) => (other > domain ? [`,${member}`] : [])).join('');
   }
 
+  /** Whether this position lies at or behind the other in each of its domains. */
+  covers(text: string): boolean {
+    return [...new DomainPosition(text).#last].every(([domain, gtid]) => {
+      const own = this.#last.get(domain);
+      return own !== undefined && sequenceOf(own) >= sequenceOf(gtid);
+    });
+  }
+
   #sorted(): [number, string][] {
     return [...this.#last].sort(([a], [b]) => a - b);
   }
@@ -133,6 +150,15 @@ export class DomainPosition {
       .map(([, member]) => member)
       .join(',');
   }
+}
+
+function sequenceOf(gtid: string): bigint {
+  return BigInt(gtid.slice(gtid.lastIndexOf('-') + 1));
+}
+
+/** Of whichever kind the text is; throws `position.invalid`. */
+export function parseGtids(text: string): GtidSet | DomainPosition {
+  return isDomainPosition(text) ? new DomainPosition(text) : new GtidSet(text);
 }
 
 /** Whether a GTID text is MariaDB's (`0-1-42`) rather than MySQL's (`uuid:1-5`). */

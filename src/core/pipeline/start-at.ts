@@ -1,6 +1,9 @@
 /** `replicate --ongoing --from`: follows tables from a position without a load; their lake tables begin empty. */
 
+import type { Connection } from 'mysql2/promise';
 import { connectSource, type SourceAddress } from '../binlog/connection.ts';
+import { findGtid } from '../binlog/find-gtid.ts';
+import { parseGtids } from '../binlog/gtid.ts';
 import { assertPosition, readFileMark } from '../binlog/probe.ts';
 import type { Checkpoint, CheckpointWriter, TableCheckpoint } from '../capture/checkpoint.ts';
 import { writeDefinition } from '../capture/follow-statement.ts';
@@ -10,25 +13,25 @@ import { changeNumber } from '../change-number.ts';
 import { CdcError, UsageError } from '../errors.ts';
 import { type BinlogPosition, comparePositions, formatPosition, parsePosition } from '../position.ts';
 import type { SnapshotTable } from '../snapshot/snapshot.ts';
+import { queryRows } from '../source/query.ts';
 import { readDefinition } from '../source/read-definition.ts';
-import { positionOf, readBinlogStatus, readServer } from '../source/server.ts';
+import { positionOf, readBinlogStatus, readServer, type SourceServer } from '../source/server.ts';
 import type { Lease } from '../store/lease.ts';
 import type { Store } from '../store/store.ts';
 import { firstEntry, goesOn, highestRun } from './load-tables.ts';
 
-export type StartAt = 'now' | BinlogPosition;
+export type StartAt = 'now' | BinlogPosition | { gtid: string };
 
-/** `now` or FILE:OFFSET; throws UsageError for a GTID set, which is not built yet. */
+/** `now`, FILE:OFFSET or a GTID set; throws UsageError. */
 export function parseStartAt(text: string): StartAt {
   if (text === 'now') return 'now';
-  if (/^(\d+-\d+-\d+|[0-9a-f]{8}-[0-9a-f-]{27}:)/i.test(text))
-    throw new UsageError(`--from ${text}: a GTID is not built yet`, 'give --from now or --from FILE:OFFSET');
   try {
+    if (/^\s*(\d+-\d+-\d+|[0-9a-f]{8}-[0-9a-f-]{27}:)/i.test(text)) return { gtid: parseGtids(text).toString() };
     return parsePosition(text);
   } catch {
     throw new UsageError(
       `--from ${text}: this is no position`,
-      'give --from now or --from FILE:OFFSET, as in --from mysql-bin.000042:1234',
+      'give --from now, --from FILE:OFFSET as in --from mysql-bin.000042:1234, or --from GTID as @@gtid_executed (MySQL) or @@gtid_binlog_pos (MariaDB) tells it',
     );
   }
 }
@@ -48,13 +51,19 @@ export interface StartAtOptions {
   signal: AbortSignal;
 }
 
+/** As it is given on the command line. */
+export function formatStartAt(at: StartAt): string {
+  if (at === 'now') return at;
+  return 'file' in at ? formatPosition(at) : at.gtid;
+}
+
 /** The definition is the one of now: a DDL between the position and now stops the table when its rows do not fit. */
 export async function startAt(options: StartAtOptions): Promise<Checkpoint> {
   const { staging, checkpoint, serverId, signal } = options;
   const connection = await connectSource(options.source, { signal });
   try {
     const server = await readServer(connection, signal);
-    const position = options.at === 'now' ? positionOf(await readBinlogStatus(connection, server, signal)) : options.at;
+    const position = await findStart(options, connection, server);
     const probe = { address: options.source, position, serverId, signal };
     const binlogFile = await (options.at === 'now' ? readFileMark(probe) : assertPosition(probe));
     const names = options.tables.map(({ name }) => formatTableName(name));
@@ -93,6 +102,18 @@ export async function startAt(options: StartAtOptions): Promise<Checkpoint> {
   } finally {
     connection.destroy();
   }
+}
+
+async function findStart(
+  { at, source: address, serverId, signal }: StartAtOptions,
+  connection: Connection,
+  server: SourceServer,
+): Promise<BinlogPosition> {
+  if (at === 'now') return positionOf(await readBinlogStatus(connection, server, signal));
+  if ('file' in at) return at;
+  const logs = await queryRows({ connection, sql: 'SHOW BINARY LOGS', doing: 'listing the binlog files', signal });
+  const files = logs.map(({ log_name }) => log_name ?? '');
+  return findGtid({ address, gtid: at.gtid, files, serverId, signal });
 }
 
 /** An empty start replaces the lake table: only where there is none. */
