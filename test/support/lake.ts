@@ -10,11 +10,12 @@ import type { LakeColumn } from '../../src/core/delta/schema.ts';
 import type { Snapshot } from '../../src/core/delta/snapshot.ts';
 import { writeDataFiles } from '../../src/core/delta/write-parquet.ts';
 import { openEngine } from '../../src/core/engine/engine.ts';
-import { type LocalStore, openLocalStore } from '../../src/core/store/local.ts';
+import { openLocalStore } from '../../src/core/store/local.ts';
+import type { Store } from '../../src/core/store/store.ts';
 import { temporaryFolder } from './temp-folder.ts';
 
 export interface TestLake extends LakeTable {
-  store: LocalStore;
+  store: Store;
   /** The table's folder on disk. */
   path: string;
 }

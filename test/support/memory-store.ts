@@ -15,6 +15,7 @@ interface Content {
 }
 
 export class MemoryStore implements Store {
+  readonly kind = 'bucket';
   readonly location = 'memory';
   /** Milliseconds since 1970; tests move it. */
   time = Date.parse('2026-11-23T12:00:00Z');
@@ -99,6 +100,10 @@ export class MemoryStore implements Store {
     beforeVisible?.();
     await rm(scratchPath);
     return await this.putIfAbsent(key, body);
+  }
+
+  async sweep(): Promise<number> {
+    return 0;
   }
 
   /** Made when a file is asked for: most tests need none. */

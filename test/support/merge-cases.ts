@@ -14,7 +14,7 @@ import { definitionKey, tableFolder } from '../../src/core/change-file/layout.ts
 import { publishLoadRecord } from '../../src/core/change-file/load-record.ts';
 import { type ChangeNumber, changeNumber } from '../../src/core/change-number.ts';
 import { parseColumnList } from '../../src/core/merge/loose-columns.ts';
-import type { LocalStore } from '../../src/core/store/local.ts';
+import type { Store } from '../../src/core/store/store.ts';
 import { defineTable, definitionToJson, type TableDefinition } from '../../src/core/table-definition.ts';
 
 const FOLDER = fileURLToPath(new URL('../fixtures/merge-cases/', import.meta.url));
@@ -86,7 +86,7 @@ function numberOf(text: string): ChangeNumber {
 }
 
 /** Puts what appears in this round into staging. */
-export async function stageRound(staging: LocalStore, one: MergeCase, index: number): Promise<void> {
+export async function stageRound(staging: Store, one: MergeCase, index: number): Promise<void> {
   const table = tableOf(one);
   const definitions = one.definitions.map(
     (given): TableDefinition =>
@@ -127,7 +127,7 @@ export async function stageRound(staging: LocalStore, one: MergeCase, index: num
   }
 }
 
-async function putFile(staging: LocalStore, one: MergeCase, file: string): Promise<void> {
+async function putFile(staging: Store, one: MergeCase, file: string): Promise<void> {
   const target = join(staging.location, tableFolder(tableOf(one)), file);
   await mkdir(dirname(target), { recursive: true });
   await copyFile(join(FOLDER, one.name, file), target);

@@ -15,7 +15,8 @@ import { quotePaths } from '../../src/core/engine/quote.ts';
 import { parseColumnList } from '../../src/core/merge/loose-columns.ts';
 import type { MergeTableOptions } from '../../src/core/merge/merge-table.ts';
 import { silent } from '../../src/core/progress.ts';
-import { type LocalStore, openLocalStore } from '../../src/core/store/local.ts';
+import { openLocalStore } from '../../src/core/store/local.ts';
+import type { Store } from '../../src/core/store/store.ts';
 import { defineTable, definitionToJson, type TableDefinition } from '../../src/core/table-definition.ts';
 
 export const TABLE = { schema: 'shop', table: 'orders' };
@@ -29,8 +30,8 @@ export interface Change {
 
 export class StagedTable {
   readonly root: string;
-  readonly staging: LocalStore;
-  readonly lake: LocalStore;
+  readonly staging: Store;
+  readonly lake: Store;
   #loads = 0;
   #files = 0;
 

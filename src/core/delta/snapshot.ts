@@ -114,11 +114,16 @@ export async function updateSnapshot(table: LakeTable, previous: Snapshot): Prom
 
 /**
  * Whether the log still has the version of a snapshot as it was read: cleaned away, the versions after it may be gone too and
- * the next number only looks free; of another size or time, somebody replaced it.
+ * the next number only looks free; of another size, time or tag, somebody replaced it.
  */
 export async function stillStands(table: LakeTable, { tip }: Snapshot): Promise<boolean> {
   const now = await table.store.stat(tip.key);
-  return now !== undefined && now.size === tip.size && now.modified.getTime() === tip.modified.getTime();
+  return (
+    now !== undefined &&
+    now.size === tip.size &&
+    now.modified.getTime() === tip.modified.getTime() &&
+    now.tag === tip.tag
+  );
 }
 
 /** The snapshot after one more commit. */

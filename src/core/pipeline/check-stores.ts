@@ -6,15 +6,15 @@ import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CdcError, messageOf, nativeCodeOf } from '../errors.ts';
 import type { Finding } from '../source/finding.ts';
-import type { LocalStore } from '../store/local.ts';
 import { writeError } from '../store/local-error.ts';
+import type { Store } from '../store/store.ts';
 import type { Pipeline } from './pipeline.ts';
 
 export async function checkStores(pipeline: Pipeline): Promise<Finding[]> {
   return [...(await checkStore('staging', pipeline.staging)), ...(await checkStore('lake', pipeline.lake))];
 }
 
-async function checkStore(name: string, store: LocalStore): Promise<Finding[]> {
+async function checkStore(name: string, store: Store): Promise<Finding[]> {
   try {
     if (await canOnlyBeMade(store.location)) return [];
     return (await putsIfAbsent(store))
@@ -52,7 +52,7 @@ async function canOnlyBeMade(location: string): Promise<boolean> {
 }
 
 /** Exactly-once stands on this: of two writers of one name only one may win. */
-async function putsIfAbsent(store: LocalStore): Promise<boolean> {
+async function putsIfAbsent(store: Store): Promise<boolean> {
   const key = `_cdc/check-${randomUUID()}`;
   try {
     await store.put(key, 'x');

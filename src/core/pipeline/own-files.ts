@@ -8,7 +8,6 @@ import { isOurFileName, loadNumberOf } from '../change-file/name.ts';
 import { nativeCodeOf } from '../errors.ts';
 import { parsePlan } from '../merge/ledger.ts';
 import { TEMPORARY } from '../store/key.ts';
-import type { LocalStore } from '../store/local.ts';
 import type { Store } from '../store/store.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -77,7 +76,7 @@ function appIdOf(plan: Buffer): string | undefined {
  * Deletes the files, what tells that they are ours (`_cdc/`) after the others and the marker last, so that a second try still
  * knows its own; then the folders that this left empty.
  */
-export async function deleteKeys(store: LocalStore, keys: readonly string[], marker: string): Promise<void> {
+export async function deleteKeys(store: Store, keys: readonly string[], marker: string): Promise<void> {
   const rank = (key: string) => (key === marker ? 2 : key.startsWith('_cdc/') || key.includes('/_cdc/') ? 1 : 0);
   for (const key of [...keys].sort((a, b) => rank(a) - rank(b))) await store.delete(key);
   await store.sweep(0);

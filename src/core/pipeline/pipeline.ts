@@ -10,12 +10,13 @@ import { CdcError, messageOf } from '../errors.ts';
 import type { MergeTableOptions } from '../merge/merge-table.ts';
 import { resolveSecret } from '../secret.ts';
 import { privateServerState } from '../server/state.ts';
-import { type LocalStore, openLocalStore } from '../store/local.ts';
+import { openStore } from '../store/open-store.ts';
+import type { Store } from '../store/store.ts';
 
 export interface Pipeline {
   config: Config;
-  staging: LocalStore;
-  lake: LocalStore;
+  staging: Store;
+  lake: Store;
   /** What every merge of a table takes. */
   mergeOf(table: TableName): Pick<MergeTableOptions, 'staging' | 'lake' | 'table' | 'appId' | 'mode' | 'policies'>;
   engineOptions: EngineOptions;
@@ -35,8 +36,9 @@ export function openPipeline(config: Config, variables: Variables): Pipeline {
       `opening the pipeline: this command does not know target ${config.target} yet`,
     );
   const serverFolder = join(config.stateFolder, 'server');
-  const staging = openLocalStore(config.staging.location);
-  const lake = openLocalStore(config.lake.location);
+  const bucketOptions = { cacheFolder: join(config.stateFolder, 'cache') };
+  const staging = openStore(config.staging.location, bucketOptions);
+  const lake = openStore(config.lake.location, bucketOptions);
   return {
     config,
     staging,

@@ -19,20 +19,16 @@ import { assertKey, compareKeys, TEMPORARY } from './key.ts';
 import { isAbsent, readError, writeError } from './local-error.ts';
 import type { Store, StoredObject } from './store.ts';
 
-export interface LocalStore extends Store {
-  /** Removes temporary and scratch files that a killed process left, older than a day unless told; says how many. */
-  sweep(olderThanMs?: number): Promise<number>;
-}
-
 const SCRATCH = `${TEMPORARY}scratch`;
 const DAY_MS = 86_400_000;
 
 /** `hardLinks: false` is for file systems that claim to have hard links and lose them; elsewhere it is found out by itself. */
-export function openLocalStore(root: string, options: { hardLinks?: boolean } = {}): LocalStore {
+export function openLocalStore(root: string, options: { hardLinks?: boolean } = {}): Store {
   return new FolderStore(resolve(root), options.hardLinks ?? true);
 }
 
-class FolderStore implements LocalStore {
+class FolderStore implements Store {
+  readonly kind = 'folder';
   readonly location: string;
   readonly #hardLinks: boolean;
   /** The last putIfMatch of each key of this process. */

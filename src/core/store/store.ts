@@ -1,13 +1,18 @@
-/** Where change files and lake tables live: one port over folders and (later) S3. Keys use `/` and are relative to the store's root. */
+/** Where change files and lake tables live: one port over folders and S3. Keys use `/` and are relative to the store's root. */
 
 export interface StoredObject {
   key: string;
   /** Bytes. */
   size: number;
   modified: Date;
+  /** As `tagOf` gives it, where a listing tells it (S3). */
+  tag?: string;
 }
 
 export interface Store {
+  /** A folder of this machine, or a bucket, where every call costs time and money and no folder needs to be made or removed. */
+  readonly kind: 'folder' | 'bucket';
+
   /** For messages: a folder's path or `s3://bucket/prefix`. */
   readonly location: string;
 
@@ -41,7 +46,7 @@ export interface Store {
   /** Removes; an absent key is no error. */
   delete(key: string): Promise<void>;
 
-  /** What identifies the object's content: the ETag on S3, `sha256:<hex>` on folders. undefined when it is not there. */
+  /** What identifies the object's content: the ETag on S3 (without its quotes), `sha256:<hex>` on folders. undefined when it is not there. */
   tagOf(key: string): Promise<string | undefined>;
 
   /** The store's clock, for leases. */
@@ -58,4 +63,7 @@ export interface Store {
    * folder), and removes the scratch file. `beforeVisible` runs between the two. False when the key is taken.
    */
   publish(scratchPath: string, key: string, beforeVisible?: () => void): Promise<boolean>;
+
+  /** Removes what killed processes left (temporary and scratch files, unfinished uploads), older than a day unless told; says how many. */
+  sweep(olderThanMs?: number): Promise<number>;
 }

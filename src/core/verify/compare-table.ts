@@ -14,7 +14,6 @@ import { createRowTable, type StageOptions, sameName, stageFiles } from '../merg
 import type { Progress } from '../progress.ts';
 import { createView, type FoundTable, readLakeTables } from '../query/lake-views.ts';
 import type { LoadableTable, Snapshot } from '../snapshot/snapshot.ts';
-import type { LocalStore } from '../store/local.ts';
 import type { Store } from '../store/store.ts';
 import type { TableDefinition } from '../table-definition.ts';
 import type { DifferenceKind, TableVerdict, WrongRow } from './verdict.ts';
@@ -30,7 +29,7 @@ export interface CompareOptions {
   /** Changes up to here are older than the snapshot. */
   since: Place | undefined;
   /** Where the source's rows are put for the time of the comparison. */
-  scratch: LocalStore;
+  scratch: Store;
   engine: Engine;
   maxFileBytes: number;
   signal: AbortSignal;

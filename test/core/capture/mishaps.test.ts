@@ -7,7 +7,6 @@ import { CHECKPOINT_KEY, definitionFolder, tableFolder } from '../../../src/core
 import { readLoadRecords } from '../../../src/core/change-file/load-record.ts';
 import { onCrashPoint } from '../../../src/core/crash-point.ts';
 import { CdcError } from '../../../src/core/errors.ts';
-import type { LocalStore } from '../../../src/core/store/local.ts';
 import type { Store } from '../../../src/core/store/store.ts';
 import { describeOnServers, startTestServer, type TestServer } from '../../support/servers.ts';
 import { CaptureBench, PERSONS, purgeBinlog } from './support.ts';
@@ -15,7 +14,7 @@ import { CaptureBench, PERSONS, purgeBinlog } from './support.ts';
 const ORDERS: TableName = { schema: 'shop', table: 'orders' };
 
 /** The store, with another way to publish. */
-function publishing(store: LocalStore, publish: Store['publish']): Store {
+function publishing(store: Store, publish: Store['publish']): Store {
   return new Proxy(store, {
     get(target, name) {
       if (name === 'publish') return publish;
@@ -26,7 +25,7 @@ function publishing(store: LocalStore, publish: Store['publish']): Store {
 }
 
 /** Files that are not under their final names yet. */
-async function scratchFiles(store: LocalStore): Promise<string[]> {
+async function scratchFiles(store: Store): Promise<string[]> {
   const folder = join(store.location, (await readdir(store.location)).find((name) => name.includes('scratch')) ?? '');
   return await readdir(folder);
 }

@@ -8,7 +8,7 @@ import { numberInRun, parseChangeNumber } from '../../../src/core/change-number.
 import { loadTables } from '../../../src/core/pipeline/load-tables.ts';
 import { silent } from '../../../src/core/progress.ts';
 import { acquireLease } from '../../../src/core/store/lease.ts';
-import { type LocalStore, openLocalStore } from '../../../src/core/store/local.ts';
+import { openLocalStore } from '../../../src/core/store/local.ts';
 import type { Store } from '../../../src/core/store/store.ts';
 import { describeOnServers, startTestServer, type TestServer } from '../../support/servers.ts';
 import { temporaryFolder } from '../../support/temp-folder.ts';
@@ -17,7 +17,7 @@ const TABLES = ['one', 'two'].map((table) => ({ schema: 'shop', table }));
 
 describeOnServers('publishing', (flavor) => {
   let server: TestServer;
-  let folder: LocalStore;
+  let folder: Store;
 
   beforeAll(async () => {
     server = await startTestServer(flavor);

@@ -12,7 +12,7 @@ import type { CdcError } from '../../../src/core/errors.ts';
 import { loadTables } from '../../../src/core/pipeline/load-tables.ts';
 import { silent } from '../../../src/core/progress.ts';
 import { acquireLease } from '../../../src/core/store/lease.ts';
-import { type LocalStore, openLocalStore } from '../../../src/core/store/local.ts';
+import { openLocalStore } from '../../../src/core/store/local.ts';
 import type { Store } from '../../../src/core/store/store.ts';
 import type { TestServer } from '../../support/servers.ts';
 import { temporaryFolder } from '../../support/temp-folder.ts';
@@ -34,7 +34,7 @@ export interface Captured {
 }
 
 export class CaptureBench {
-  readonly staging: LocalStore;
+  readonly staging: Store;
   readonly #server: TestServer;
 
   private constructor(server: TestServer, folder: string) {

@@ -7,7 +7,8 @@ import type { LoadFile } from '../../../src/core/change-file/load-record.ts';
 import { CancelledError } from '../../../src/core/errors.ts';
 import { silent } from '../../../src/core/progress.ts';
 import { openSnapshot, type Snapshot } from '../../../src/core/snapshot/snapshot.ts';
-import { type LocalStore, openLocalStore } from '../../../src/core/store/local.ts';
+import { openLocalStore } from '../../../src/core/store/local.ts';
+import type { Store } from '../../../src/core/store/store.ts';
 import { describeOnServers, startTestServer, type TestServer } from '../../support/servers.ts';
 import { temporaryFolder } from '../../support/temp-folder.ts';
 import { type Line, linesOf, parseLines, readBinlog, type SeenEvent } from '../binlog/support.ts';
@@ -43,16 +44,16 @@ describeOnServers('a full load', (flavor) => {
     return snapshot;
   }
 
-  async function staging(): Promise<LocalStore> {
+  async function staging(): Promise<Store> {
     return openLocalStore(await temporaryFolder());
   }
 
-  function load(snapshot: Snapshot, store: LocalStore, index = 0, maxFileBytes = 1 << 30): Promise<LoadFile[]> {
+  function load(snapshot: Snapshot, store: Store, index = 0, maxFileBytes = 1 << 30): Promise<LoadFile[]> {
     const table = snapshot.tables[index]!;
     return snapshot.loadTable({ definition: table.define(1n), staging: store, maxFileBytes, progress: silent });
   }
 
-  async function linesIn(store: LocalStore, files: LoadFile[]): Promise<Line[]> {
+  async function linesIn(store: Store, files: LoadFile[]): Promise<Line[]> {
     const lines: Line[] = [];
     for (const { key } of files) {
       const text = await readFile(join(store.location, key), 'utf8');
