@@ -65,7 +65,10 @@ export async function acquireLease(request: LeaseRequest): Promise<Lease> {
   for (;;) {
     throwIfCancelled(signal);
     const current = await highestGeneration(store, folder);
-    if (current !== undefined && !takeOver && !(await isFree(store, current))) throw heldError(store, folder, current);
+    // Our own of a moment ago, which a late listing did not show when it was written, stands in nobody's way.
+    const isMine = current?.state === 'held' && current.holder.leaseId === leaseId;
+    if (current !== undefined && !takeOver && !isMine && !(await isFree(store, current)))
+      throw heldError(store, folder, current);
     const since = (await store.now()).toISOString();
     const lease = new HeldLease(store, folder, { ...identity, engine, runId, leaseId, since }, clock);
     // Someone was faster: look again who it is.
