@@ -105,6 +105,7 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'load.needed': ['the table was followed once, and what came since is unknown', '`cdc replicate` loads it again'],
   'load.rows': ['a load file holds another number of rows than was written', '`cdc reload`'],
   'load.double-key': ['a load holds a key twice', '`cdc reload`'],
+  'load.corrupt': ['the record of a load cannot be read', '`cdc reload`'],
   'load.unpublished': ['a load file belongs to no finished load', '`cdc replicate` finishes the load'],
   'checkpoint.corrupt': ["capture's checkpoint cannot be read", 'remove it; `cdc replicate` loads again'],
   'checkpoint.replaced': ['another worker wrote the checkpoint', '`cdc status` names it'],

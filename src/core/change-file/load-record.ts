@@ -4,8 +4,9 @@
  */
 
 import { z } from 'zod';
-import type { TableName } from '../change.ts';
+import { formatTableName, type TableName } from '../change.ts';
 import { type ChangeNumber, formatChangeNumber, parseChangeNumber } from '../change-number.ts';
+import { CdcError, messageOf } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { definitionFromJson, definitionToJson, type TableDefinition } from '../table-definition.ts';
 import { loadRecordFolder } from './layout.ts';
@@ -66,11 +67,22 @@ export interface StoredLoadRecord extends LoadRecord {
   modified: Date;
 }
 
-/** All records of a table by number, then by suffix: the order in which they replace the table. */
+/** All records of a table by number, then by suffix: the order in which they replace the table. Throws CdcError `load.corrupt`. */
 export async function readLoadRecords(staging: Store, table: TableName): Promise<StoredLoadRecord[]> {
   const objects = await staging.list(loadRecordFolder(table));
   const records = await Promise.all(
-    objects.map(async ({ key }) => recordFile.parse(JSON.parse((await staging.get(key)).toString()))),
+    objects.map(async ({ key }) => {
+      const body = await staging.get(key);
+      try {
+        return recordFile.parse(JSON.parse(body.toString()));
+      } catch (error) {
+        throw new CdcError(
+          'load.corrupt',
+          `reading ${staging.location}/${key}: it is not the record of a load (${messageOf(error)})`,
+          { hint: `cdc reload ${formatTableName(table)}`, cause: error },
+        );
+      }
+    }),
   );
   return records
     .map((record, index): StoredLoadRecord => {

@@ -1,0 +1,154 @@
+"""From what is pending to what an engine needs for one batch: its files with their definitions, the plan, the columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from .csv_range import read_header
+from .definition import TableDefinition
+from .epoch import Epoch
+from .errors import CdcError
+from .header import assert_our_header
+from .inputs import InputState, stored_input
+from .lake_snapshot import LakeSnapshot, assert_ours
+from .layout import TableName, table_folder
+from .ledger import Plan, PlanInput, put_plan
+from .pending import NextBatch
+from .quarantine import count_quarantined
+from .store import Store
+from .target_schema import TargetSchema, target_schema
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of ours; the first line is the header of its definition."""
+
+    state: InputState
+    definition: TableDefinition
+    """What its rows follow."""
+    rows: int | None = None
+    """How many rows it must have: files of a load."""
+
+    @property
+    def key(self) -> str:
+        return self.state.found.key
+
+    @property
+    def uri(self) -> str:
+        return self.state.store.uri(self.key)
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    table: TableName
+    draft: Plan
+    """The plan without its number."""
+    loads: list[SourceFile]
+    changes: list[SourceFile]
+    after: int
+    """Changes above `after` and up to `end` count."""
+    end: int
+    taken: frozenset[int]
+    """Numbers in between that no file holds, rightly."""
+    target: TargetSchema
+    """`target.replace`: all rows of the table are replaced by the load and the changes, in one commit."""
+
+    @property
+    def inputs(self) -> list[InputState]:
+        return [source.state for source in [*self.loads, *self.changes]]
+
+    def put_plan(self, lake: Store) -> Plan:
+        """Writes the plan, which now has its number: call it before the first data file."""
+        return put_plan(lake, self.draft, self.target.columns)
+
+
+def prepare_batch(
+    staging: Store,
+    lake: Store,
+    batch: NextBatch,
+    state: Plan | None,
+    snapshot: LakeSnapshot | None,
+    *,
+    app_id: str,
+    unfit: str = "fail",
+    mode: str = "merge",
+) -> PreparedBatch:
+    """Raises `input.missing`, `input.changed`, `file.header`, `lake.foreign`, `lake.unsupported`, `schema.unsupported`,
+    `table.no-key`, `table.mode-changed`, `column.clash`, all before anything is written."""
+    table = batch.definition.name
+    epoch = batch.epoch
+    assert_mode(table, mode, state, epoch is not None and epoch.kind == "load")
+    loads: list[SourceFile] = []
+    planned: list[PlanInput] = []
+    for file in () if epoch is None else epoch.files:
+        source = _our_source(
+            staging, file.key, batch.definition if epoch is None else epoch.definition, file.size, file.rows
+        )
+        loads.append(source)
+        planned.append(PlanInput("load", file.key, source.state.size, source.state.tag))
+    changes: list[SourceFile] = []
+    for one in batch.files:
+        source = _our_source(staging, one.file.key, one.definition)
+        changes.append(source)
+        planned.append(
+            PlanInput("changes", one.file.key, source.state.size, source.state.tag, one.file.first, one.file.last)
+        )
+    kind = "load" if epoch is not None else "changes" if batch.files else "schema"
+    draft = Plan(
+        app_id=app_id,
+        kind=kind,
+        previous=None if state is None else state.seq,
+        version=None if snapshot is None else snapshot.version,
+        created=iso_time(lake.now()),
+        inputs=tuple(planned),
+        definition=batch.definition,
+        mode=mode,
+        unfit=unfit,
+        epoch=Epoch(epoch.kind, epoch.number, epoch.suffix) if epoch else state.epoch if state else None,
+        watermark_before=None if state is None else state.watermark_after,
+        watermark_after=batch.end,
+        quarantined_before=0 if state is None else count_quarantined(lake, state),
+    )
+    if snapshot is not None:
+        assert_ours(snapshot, f"{lake.location}/{table_folder(table)}", app_id, table)
+    replace = mode == "merge" and epoch is not None and epoch.kind != "start"
+    earlier = [source.definition for source in [*loads, *changes]]
+    if state is not None and not replace:
+        earlier.append(state.definition)
+    target = target_schema(snapshot, batch.definition, earlier, replace=replace, mode=mode, app_id=app_id)
+    return PreparedBatch(table, draft, loads, changes, batch.after, batch.end, batch.taken, target)
+
+
+def _our_source(
+    staging: Store, key: str, definition: TableDefinition, size: int | None = None, rows: int | None = None
+) -> SourceFile:
+    """A file of ours, whose header must be the one of its definition. `size`: as the load's record has it."""
+    state = stored_input(staging, key)
+    if size is not None and state.size != size:
+        raise CdcError(
+            "input.changed",
+            f"reading {state.label}: {state.size} bytes, and the load wrote {size}",
+            "bring the file back from a copy, or load the table again: cdc reload",
+        )
+    assert_our_header(read_header(staging, key), definition, state.label)
+    return SourceFile(state, definition, rows)
+
+
+def assert_mode(table: TableName, mode: str, state: Plan | None, is_load: bool) -> None:
+    """A mirror and a history do not mix; only a load makes a mirror of a history."""
+    if state is None or state.mode == mode or (mode == "merge" and is_load):
+        return
+    asked, found = ("append", "a mirror") if mode == "append" else ("mirror", "a history")
+    raise CdcError(
+        "table.mode-changed",
+        f"merging {table}: cdc.yaml says `mode: {asked}`, and its lake table is {found}",
+        f"set the mode back, or move the lake table away and then cdc reload {table}"
+        if mode == "append"
+        else f"set the mode back, or cdc reload {table}",
+    )
+
+
+def iso_time(time: datetime) -> str:
+    """`2026-11-22T10:15:31.002Z`."""
+    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"

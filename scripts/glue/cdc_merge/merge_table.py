@@ -1,0 +1,181 @@
+"""Merges everything of one table that is pending, batch by batch, until nothing is left; the engine does what needs rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .batch import PreparedBatch, prepare_batch
+from .change_number import number_in_run
+from .errors import CdcError
+from .lake_snapshot import LakeSnapshot
+from .layout import TableName
+from .lease import Lease
+from .ledger import Plan, read_state, standing_of
+from .pending import NextBatch, Pending, next_batch
+from .staged import KnownRanges, read_staged
+from .store import Store
+from .up_to import find_up_to
+
+GAP_WAIT_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class BatchEffect:
+    changes: int
+    inserted: int
+    updated: int
+    deleted: int
+    quarantined: int
+    bytes_written: int = 0
+
+
+class BatchEngine(Protocol):
+    """What the planner asks of whoever has the rows."""
+
+    def snapshot(self, table: TableName) -> LakeSnapshot | None:
+        """The lake table as it is now; None where there is no table."""
+
+    def run(self, batch: PreparedBatch, plan: Plan, snapshot: LakeSnapshot | None, lease: Lease) -> BatchEffect | None:
+        """Applies the batch in one commit with txn {plan.app_id, plan.seq}. Right before it: assert_unchanged(batch.inputs),
+        put_quarantine, lease.assert_held(). None: someone else made that version first; it is planned again."""
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    staging: Store
+    lake: Store
+    app_id: str
+    """Identifies this pipeline's merges of the table in the log's `txn`."""
+    unfit: str = "fail"
+    mode: str = "merge"
+    up_to: str | None = None
+    """The key of a change file or load file in staging: what is pending before it comes first, nothing after it."""
+    gap_wait_seconds: float = GAP_WAIT_SECONDS
+    """After this long a gap in the numbers is an error."""
+    log: Callable[[str], None] = lambda _line: None
+
+
+@dataclass
+class TableReport:
+    """As `merge --json` of the TypeScript engine has it."""
+
+    table: TableName
+    files: int = 0
+    changes: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    quarantined: int = 0
+    version: int = -1
+    """The lake table's version now; -1 where there is no table yet."""
+    seconds: float = 0.0
+    bytes_written: int = 0
+    batches: int = 0
+    watermark: int | None = None
+    waits: str | None = None
+    """Why something that is there is not merged yet: `loading` or `gap`."""
+    waiting: str | None = None
+    """The same as a sentence."""
+
+    def add(self, files: int, effect: BatchEffect) -> None:
+        self.batches += 1
+        self.files += files
+        for name in ("changes", "inserted", "updated", "deleted", "quarantined", "bytes_written"):
+            setattr(self, name, getattr(self, name) + getattr(effect, name))
+
+    def to_json(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {"schema": self.table.schema, "table": self.table.table}
+        for name in ("files", "changes", "inserted", "updated", "deleted", "quarantined", "version", "seconds"):
+            fields[name] = getattr(self, name)
+        if self.batches == 0:
+            fields["already"] = True
+        if self.waits is not None:
+            fields |= {"waits": self.waits, "waiting": self.waiting}
+        return fields
+
+
+@dataclass
+class _Look:
+    snapshot: LakeSnapshot | None
+    state: Plan | None
+    pending: Pending
+
+
+def merge_table(
+    options: MergeOptions,
+    table: TableName,
+    engine: BatchEngine,
+    lease_of: Callable[[], AbstractContextManager[Lease]],
+) -> TableReport:
+    """`lease_of`: takes the table's lease (merge_lease_of). Raises `merge.gap` when a number has been missing for too long;
+    what comes before it is merged."""
+    started = time.monotonic()
+    report = TableReport(table)
+    known: KnownRanges = {}
+    look = _look_at(options, table, engine, known)
+    # Without anything to do no lease is taken: a table is looked at far more often than it changes.
+    if look.pending.batch is not None:
+        with lease_of() as lease:
+            while True:
+                look = _look_at(options, table, engine, known)
+                if look.pending.batch is None:
+                    break
+                _merge_once(options, engine, lease, look, look.pending.batch, report)
+    report.version = -1 if look.snapshot is None else look.snapshot.version
+    report.watermark = None if look.state is None else look.state.watermark_after
+    report.seconds = round(time.monotonic() - started, 3)
+    waiting = look.pending.waiting
+    if waiting is not None:
+        waited = (options.lake.now() - waiting.since).total_seconds()
+        if waiting.reason == "gap" and waited > options.gap_wait_seconds:
+            hint = f"bring the missing file back and it goes on by itself, or load the table again: cdc reload {table}"
+            raise CdcError("merge.gap", f"merging {waiting.detail}", hint)
+        report.waits, report.waiting = waiting.reason, waiting.detail
+    return report
+
+
+def _look_at(options: MergeOptions, table: TableName, engine: BatchEngine, known: KnownRanges) -> _Look:
+    """What is pending now."""
+    snapshot = engine.snapshot(table)
+    state = read_state(options.lake, table, None if snapshot is None else snapshot.txns.get(options.app_id))
+    standing = standing_of(state)
+    staged = read_staged(options.staging, table, known)
+    limit = None if options.up_to is None else find_up_to(options.staging, table, staged, standing, options.up_to)
+    pending = next_batch(table, staged, standing, limit, keep_history=options.mode == "append")
+    return _Look(snapshot, state, pending)
+
+
+def _merge_once(
+    options: MergeOptions, engine: BatchEngine, lease: Lease, look: _Look, batch: NextBatch, report: TableReport
+) -> None:
+    prepared = prepare_batch(
+        options.staging,
+        options.lake,
+        batch,
+        look.state,
+        look.snapshot,
+        app_id=options.app_id,
+        unfit=options.unfit,
+        mode=options.mode,
+    )
+    files = len(prepared.inputs)
+    plan = prepared.put_plan(options.lake)
+    options.log(f"merging {report.table}: batch {plan.seq}: {describe_batch(batch, files)}")
+    effect = engine.run(prepared, plan, look.snapshot, lease)
+    if effect is None:
+        # Someone else commits to this table too; let it finish.
+        time.sleep(0.05)
+    else:
+        report.add(files, effect)
+
+
+def describe_batch(batch: NextBatch, files: int) -> str:
+    """`the load and numbers 1 to 6, from 2 files`."""
+    parts = [] if batch.epoch is None else [f"the {batch.epoch.kind}"]
+    if batch.end > batch.after:
+        parts.append(f"numbers {number_in_run(batch.after) + 1} to {number_in_run(batch.end)}")
+    return f"{' and '.join(parts)}{', ' if parts else ''}from {files} file{'' if files == 1 else 's'}"
