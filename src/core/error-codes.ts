@@ -229,6 +229,7 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'aws.secret': ['a secret does not hold what it should', '`cdc init` writes ours again'],
   'aws.dialect': ['the description of the files in staging cannot be read', 'bring it back from a copy'],
   'aws.not-ready': ['the replication instance is being made or changed', '`cdc init` waits for it'],
+  'aws.job-not-built': ['the script of the Glue job is not in this installation', 'install cdc again'],
   'aws.lambda-not-built': ['the Lambda function is not in dist', '`npm run build`'],
   'task.failed': ['a replication task of DMS failed', '`cdc logs` has its account; `cdc replicate` goes on'],
   'task.tables': ['DMS did not load or follow some tables', '`cdc logs` says why, then `cdc reload TABLE`'],

@@ -17,7 +17,7 @@ export async function initOnAws(
   const { config, text, isNew } = await chooseConfig(options, context);
   const view = await lookAtAws(await openAws(context, config));
   const steps = renderAwsSteps(view);
-  const pending = view.steps.filter(({ action }) => action !== 'none' && action !== 'later');
+  const pending = view.steps.filter(({ action }) => action !== 'none');
   if (context.flags.dryRun) return { text: steps, json: { ...stepsJson(view), dry_run: true }, next: ['cdc init'] };
   if (pending.length === 0 && !isNew) return { text: 'already made', json: stepsJson(view), next: ['cdc replicate'] };
   if (

@@ -9,7 +9,7 @@ import { lookAtAws } from '../../core/pipeline/aws/look.ts';
 export async function planOnAws(options: { exitCode: boolean }, context: Context): Promise<Answer> {
   const { config } = await chooseConfig({}, context);
   const view = await lookAtAws(await openAws(context, config));
-  const pending = view.steps.some(({ action }) => action !== 'none' && action !== 'later');
+  const pending = view.steps.some(({ action }) => action !== 'none');
   return {
     text: renderAwsSteps(view),
     json: stepsJson(view),

@@ -24,6 +24,7 @@ function render({ aws, slots, tables, worker }: AwsStatusReport): string {
       : [`behind       source ${seconds(aws.latency.source_seconds)}, files ${seconds(aws.latency.target_seconds)}`]),
     `function     ${aws.function.state}${aws.function.last_error === null ? '' : `; last error ${aws.function.last_error.time}: ${aws.function.last_error.text}`}`,
     `merge        ${aws.merge === null ? 'never ran' : `run ${aws.merge.run}: ${aws.merge.state}${aws.merge.error === null ? '' : `: ${aws.merge.error}`}`}`,
+    `sweep        every hour: ${aws.sweep}`,
     ...(aws.resumes_from === null ? [] : [`goes on from ${aws.resumes_from}: cdc start`]),
     `store        ${slots.store}`,
     `cost         $${aws.cost.daily_usd.toFixed(2)} a day now`,

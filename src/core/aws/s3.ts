@@ -235,7 +235,7 @@ export async function readObject(session: AwsSession, bucket: string, key: strin
 
 export async function writeObject(
   session: AwsSession,
-  { bucket, key, body }: { bucket: string; key: string; body: string },
+  { bucket, key, body }: { bucket: string; key: string; body: string | Uint8Array },
 ): Promise<void> {
   await ask(session, 's3:PutObject', `writing s3://${bucket}/${key}`, (options) =>
     clientFor(session).send(new PutObjectCommand({ ...ownBucket(session, bucket), Key: key, Body: body }), options),

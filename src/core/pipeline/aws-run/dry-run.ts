@@ -1,6 +1,7 @@
 /** What `replicate`, `stop` and `start` would do on AWS, for --dry-run: they only ask. */
 
 import { findTask, type StartType } from '../../aws/dms-task.ts';
+import { findSchedule } from '../../aws/glue-schedule.ts';
 import { formatTableName } from '../../change.ts';
 import { chooseTask, isRunning, type KnownTasks, type TaskRequest } from './choose-task.ts';
 import { measureCost } from './measure-cost.ts';
@@ -83,6 +84,7 @@ export async function planStopOnAws(run: AwsRun, { all }: { all: boolean }): Pro
   const after = standingOf({
     database: database === undefined ? undefined : 'stopped',
     instance: all ? undefined : instance?.status,
+    isSweeping: false,
   });
   return {
     stop: tasks.filter(isRunning).map(({ name }) => name),
@@ -110,7 +112,11 @@ export async function planStartOnAws(run: AwsRun): Promise<StartPlanOnAws> {
   const follower = tasks.cdc ?? tasks['full-load-and-cdc'];
   const after: RunningCost = runningCost(
     run.config,
-    standingOf({ database: database === undefined ? undefined : 'available', instance: 'available' }),
+    standingOf({
+      database: database === undefined ? undefined : 'available',
+      instance: 'available',
+      isSweeping: (await findSchedule(run.session, run.names.sweep)) !== undefined,
+    }),
   );
   return {
     database: database === undefined ? 'not ours' : database.status === 'available' ? 'already' : 'start',

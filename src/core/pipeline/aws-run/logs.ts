@@ -1,6 +1,5 @@
 /** `logs` on AWS: what DMS, the Lambda function, the Glue job and RDS wrote, in one stream by time. */
 
-import { latestRuns } from '../../aws/glue-run.ts';
 import { type LogLine, readLogLines } from '../../aws/log-events.ts';
 import type { AwsRun } from './run.ts';
 
@@ -44,36 +43,20 @@ const FOLLOW_SECONDS = 5;
 const OVERLAP_MS = 120_000;
 
 async function linesOf(run: LogRun, from: LogSource, since: Date): Promise<{ from: LogSource; line: LogLine }[]> {
-  const groups = await groupsOf(run, from, since);
-  const lines = await Promise.all(
-    groups.map(({ group, stream }) =>
-      readLogLines(run.session, group, { since, ...(stream === undefined ? {} : { stream }) }),
-    ),
-  );
+  const lines = await Promise.all(groupsOf(run, from).map((group) => readLogLines(run.session, group, { since })));
   return lines.flat().map((line) => ({ from, line }));
 }
 
-/** The groups of Glue belong to all jobs of the account: only the streams of our runs are ours. */
-async function groupsOf(
-  { session, names }: LogRun,
-  from: LogSource,
-  since: Date,
-): Promise<{ group: string; stream?: string }[]> {
+function groupsOf({ names }: LogRun, from: LogSource): string[] {
   switch (from) {
     case 'dms':
-      return [{ group: names.logGroup.dms }];
+      return [names.logGroup.dms];
     case 'lambda':
-      return [{ group: names.logGroup.lambda }];
+      return [names.logGroup.lambda];
     case 'rds':
-      return [{ group: `/aws/rds/instance/${names.database}/error` }];
-    case 'glue': {
-      const runs = (await latestRuns(session, names.job)) ?? [];
-      return runs
-        .filter(({ endedAt }) => endedAt === undefined || endedAt >= since)
-        .flatMap(({ id }) => GLUE_GROUPS.map((group) => ({ group, stream: id })));
-    }
+      return [`/aws/rds/instance/${names.database}/error`];
+    case 'glue':
+      // What the script says. Spark's own words, thousands of lines a run, are in the group beside it.
+      return [names.logGroup.glueOutput];
   }
 }
-
-/** Which of them a job of Glue 5 writes to by default is not documented. */
-const GLUE_GROUPS = ['/aws-glue/jobs/output', '/aws-glue/jobs/error'];

@@ -1,10 +1,12 @@
 /** What a pipeline costs now, and what a command changed of that. */
 
 import { findReplicationInstance } from '../../aws/dms.ts';
+import { findSchedule } from '../../aws/glue-schedule.ts';
 import { findInstance as findDatabaseInstance } from '../../aws/rds.ts';
 import type { CostItem } from '../aws/prices.ts';
 import type { AwsRun } from './run.ts';
 import { costChange, type RunningCost, runningCost, standingOf } from './running-cost.ts';
+import { isSweeping } from './sweep.ts';
 
 export interface CostReport {
   before_usd_per_day: number;
@@ -17,11 +19,15 @@ export interface CostReport {
 
 export async function measureCost(run: Pick<AwsRun, 'session' | 'config' | 'names'>): Promise<RunningCost> {
   const { session, config, names } = run;
-  const [database, instance] = await Promise.all([
+  const [database, instance, schedule] = await Promise.all([
     config.source.kind === 'rds' ? findDatabaseInstance(session, names.database) : undefined,
     findReplicationInstance(session, names.replicationInstance),
+    findSchedule(session, names.sweep),
   ]);
-  return runningCost(config, standingOf({ database: database?.status, instance: instance?.status }));
+  return runningCost(
+    config,
+    standingOf({ database: database?.status, instance: instance?.status, isSweeping: isSweeping(schedule) }),
+  );
 }
 
 export function costReport(before: RunningCost, now: RunningCost): CostReport {

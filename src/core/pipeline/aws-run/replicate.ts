@@ -30,6 +30,7 @@ import { despiteLostReply } from './despite-lost-reply.ts';
 import { mergeOnGlue } from './follow-glue-run.ts';
 import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
 import { checkBinlogReaches, readPosition, type SourceView, viewSource } from './source-view.ts';
+import { resumeSweep } from './sweep.ts';
 import { choosesTheSame, tableMappings } from './table-mappings.ts';
 import { readNotes, type TaskNotes, writeNotes } from './task-notes.ts';
 import { settleTask, stopAndSettle, type TaskSeen, watchTask } from './task-progress.ts';
@@ -94,6 +95,7 @@ export async function replicateOnAws(
   }
 
   await ensureConnections(run, ready);
+  await resumeSweep(run);
   const started = await begin(run, { choice, ready, source, notes });
   report.position = started.position ?? null;
   if (!wait) return report;

@@ -15,6 +15,8 @@ export const RUN_RIGHTS: readonly string[] = [
   'glue:GetJobRun',
   'glue:GetJobRuns',
   'glue:StartJobRun',
+  'glue:StartTrigger',
+  'glue:StopTrigger',
   'lambda:InvokeFunction',
   'logs:FilterLogEvents',
   'rds:StartDBInstance',

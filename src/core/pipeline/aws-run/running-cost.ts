@@ -1,12 +1,14 @@
 /** What a pipeline costs as it stands: the prices of `plan`, for what runs and what is there now. Pure. */
 
 import type { Config } from '../../config.ts';
-import { type Cost, type CostItem, costOf } from '../aws/prices.ts';
+import { type Cost, type CostItem, costOf, SWEEPS } from '../aws/prices.ts';
 
 /** What of it is there: a database that is stopped still has its storage. */
 export interface Standing {
   database: 'running' | 'stopped' | 'absent';
   replicationInstance: 'there' | 'absent';
+  /** The hourly run of the merge. */
+  sweep: 'on' | 'off';
 }
 
 export interface RunningCost {
@@ -30,11 +32,13 @@ export function runningCost(config: Config, standing: Standing): RunningCost {
 }
 
 /** `plan` knows three states of a pipeline; what one has and the next has not is what the difference is made of. */
-function itemsOf(cost: Cost, { database, replicationInstance }: Standing): CostItem[] {
+function itemsOf(cost: Cost, { database, replicationInstance, sweep }: Standing): CostItem[] {
   const kept = cost.stopped_all.items.filter(({ resource }) => database !== 'absent' || !/\bdatabase\b/.test(resource));
   return [
     ...kept,
-    ...(database === 'running' ? without(cost.idle.items, cost.stopped.items) : []),
+    ...without(cost.idle.items, cost.stopped.items).filter(({ resource }) =>
+      resource === SWEEPS ? sweep === 'on' : database === 'running',
+    ),
     ...(replicationInstance === 'there' ? without(cost.stopped.items, cost.stopped_all.items) : []),
   ];
 }
@@ -45,8 +49,12 @@ function without(items: readonly CostItem[], others: readonly CostItem[]): CostI
 }
 
 /** Nobody pays for an instance that is being made or deleted; one that stops is paid for by its storage alone. */
-export function standingOf(states: { database: string | undefined; instance: string | undefined }): Standing {
-  const { database, instance } = states;
+export function standingOf(states: {
+  database: string | undefined;
+  instance: string | undefined;
+  isSweeping: boolean;
+}): Standing {
+  const { database, instance, isSweeping } = states;
   return {
     database:
       database === undefined || database === 'creating' || database === 'deleting'
@@ -55,6 +63,7 @@ export function standingOf(states: { database: string | undefined; instance: str
           ? 'stopped'
           : 'running',
     replicationInstance: instance === undefined || instance === 'deleting' ? 'absent' : 'there',
+    sweep: isSweeping ? 'on' : 'off',
   };
 }
 

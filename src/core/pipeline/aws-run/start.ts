@@ -5,6 +5,7 @@ import { startDatabase } from './database-power.ts';
 import { type CostReport, costReport, measureCost } from './measure-cost.ts';
 import { type AwsReplicateReport, knownTasks, replicateOnAws } from './replicate.ts';
 import { type AwsRun, findInstance, needInstance } from './run.ts';
+import { resumeSweep } from './sweep.ts';
 import { readNotes } from './task-notes.ts';
 import { together } from './together.ts';
 
@@ -28,6 +29,7 @@ export async function startOnAws(
   const found = await findInstance(run);
   const isReady = found?.status === 'available';
   const [database] = await together(startDatabase(run), isReady ? Promise.resolve() : makeInstance());
+  await resumeSweep(run);
   const report: AwsStartReport = {
     database: database === 'done' ? 'started' : database,
     replication_instance: found === undefined ? 'made' : 'already',

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { findEndpoint, findReplicationInstance } from '../../aws/dms.ts';
 import { findTask, type ReplicationTask, type TableStatistics, tableStatistics } from '../../aws/dms-task.ts';
 import { latestRuns } from '../../aws/glue-run.ts';
+import { findSchedule } from '../../aws/glue-schedule.ts';
 import { findFunction } from '../../aws/lambda.ts';
 import { readLogLines } from '../../aws/log-events.ts';
 import { findInstance as findDatabaseInstance } from '../../aws/rds.ts';
@@ -12,6 +13,7 @@ import { connectionState } from './connections.ts';
 import { reloadTaskName } from './reload.ts';
 import type { AwsRun } from './run.ts';
 import { type RunningCost, runningCost, standingOf } from './running-cost.ts';
+import { isSweeping } from './sweep.ts';
 import { type TaskLatency, taskLatency } from './task-latency.ts';
 import { readNotes } from './task-notes.ts';
 import { tableTroubles, taskFailure } from './task-outcome.ts';
@@ -75,13 +77,15 @@ export interface AwsStatusReport {
     resumes_from: string | null;
     function: { state: string; last_error: { time: string; text: string } | null };
     merge: { run: string; state: string; started_at: string | null; seconds: number; error: string | null } | null;
+    /** The hourly start of the job: `activated`, `deactivated` after `cdc stop`. */
+    sweep: string;
     cost: RunningCost;
   };
 }
 
 export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
   const { session, config, names } = run;
-  const [database, instance, source, target, tasks, fn, merges] = await Promise.all([
+  const [database, instance, source, target, tasks, fn, merges, schedule] = await Promise.all([
     config.source.kind === 'rds' ? findDatabaseInstance(session, names.database) : undefined,
     findReplicationInstance(session, names.replicationInstance),
     findEndpoint(session, names.sourceEndpoint),
@@ -89,6 +93,7 @@ export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
     allTasks(run),
     findFunction(session, names.function),
     latestRuns(session, names.job),
+    findSchedule(session, names.sweep),
   ]);
   const connection = async (endpoint: { arn: string } | undefined) =>
     instance === undefined || endpoint === undefined
@@ -145,7 +150,11 @@ export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
               seconds: merge.seconds,
               error: merge.error ?? null,
             },
-      cost: runningCost(config, standingOf({ database: database?.status, instance: instance?.status })),
+      sweep: schedule?.state.toLowerCase() ?? 'absent',
+      cost: runningCost(
+        config,
+        standingOf({ database: database?.status, instance: instance?.status, isSweeping: isSweeping(schedule) }),
+      ),
     },
   };
 }

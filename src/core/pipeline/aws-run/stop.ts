@@ -9,6 +9,7 @@ import { despiteLostReply } from './despite-lost-reply.ts';
 import { type CostReport, costReport, measureCost } from './measure-cost.ts';
 import { reloadTaskName } from './reload.ts';
 import { type AwsRun, findInstance } from './run.ts';
+import { haltSweep } from './sweep.ts';
 import { readNotes, writeNotes } from './task-notes.ts';
 import { removeTask, settleTask, stopAndSettle } from './task-progress.ts';
 import { together } from './together.ts';
@@ -43,6 +44,7 @@ export async function stopOnAws(run: AwsRun & { all: boolean }): Promise<AwsStop
     for (const task of tasks) await removeTask(run, task);
     stoppedTasks = stoppedTasks.map(({ name }) => ({ name, state: 'deleted' }));
   }
+  await haltSweep(run);
   const [database, instance] = await together(stopDatabase(run), all ? removeInstance(run) : stateOfInstance(run));
   return {
     tasks: stoppedTasks,

@@ -1,6 +1,7 @@
 /** What a pipeline on AWS consists of, from its configuration and the facts of the account. Pure: nothing is asked of AWS. */
 
 import type { Config } from '../../config.ts';
+import type { JobPackage } from '../aws-run/job-package.ts';
 import type { LambdaPackage } from '../aws-run/lambda-package.ts';
 import { awsNames, awsOf } from './names.ts';
 import type { Place } from './place.ts';
@@ -11,6 +12,7 @@ import { connections } from './resources/connections.ts';
 import { database } from './resources/database.ts';
 import { binlogRetention, users } from './resources/database-sql.ts';
 import { sourceEndpoint, targetEndpoint } from './resources/endpoints.ts';
+import { glueJob, jobCode, sweep } from './resources/glue-job.ts';
 import { lambda, trigger } from './resources/lambda.ts';
 import { logGroups } from './resources/log-groups.ts';
 import { parameterGroup } from './resources/parameter-group.ts';
@@ -20,31 +22,21 @@ import { secret } from './resources/secret.ts';
 import { securityGroups } from './resources/security-groups.ts';
 import { tasks } from './resources/tasks.ts';
 
-/** A part of the guide that no version builds yet: shown in the plan, so that nobody waits for it. */
-export interface LaterStep {
-  id: 'glue-job';
-  resource: string;
-  guideSection: string;
-}
-
-export const LATER_STEPS: readonly LaterStep[] = [
-  { id: 'glue-job', resource: 'Glue job that merges (not built yet)', guideSection: '10' },
-];
-
 /** In the order in which the plan lists them; what depends on what is in their `needs`. */
 export function desiredResources(options: {
   config: Config;
   place: Place;
-  /** Absent: the function is not bundled, so neither it nor its trigger can be made. */
-  lambdaPackage: LambdaPackage | undefined;
+  /** Absent: no script of the job is there, so nothing can be made that would only call it. */
+  code: { function: LambdaPackage; job: JobPackage } | undefined;
 }): Resource[] {
-  const { config, place, lambdaPackage } = options;
+  const { config, place, code } = options;
   const { source } = config;
   const aws = awsOf(config);
   const names = awsNames(config);
   const arn = (service: string, rest: string) =>
     `arn:${place.partition}:${service}:${place.region}:${place.account}:${rest}`;
-  const stagingArn = `arn:${place.partition}:s3:::${names.stagingBucket}`;
+  const bucketArn = (name: string) => `arn:${place.partition}:s3:::${name}`;
+  const objectsOf = (name: string, prefix: string) => `${bucketArn(name)}/${prefix === '' ? '' : `${prefix}/`}*`;
   const hasTls = source.kind !== 'private' && source.tls.mode === 'verify';
 
   const all: Resource[] = [
@@ -65,9 +57,9 @@ export function desiredResources(options: {
           {
             Effect: 'Allow',
             Action: ['s3:PutObject', 's3:DeleteObject', 's3:PutObjectTagging'],
-            Resource: `${stagingArn}/${aws.staging.prefix === '' ? '' : `${aws.staging.prefix}/`}*`,
+            Resource: objectsOf(names.stagingBucket, aws.staging.prefix),
           },
-          { Effect: 'Allow', Action: ['s3:ListBucket'], Resource: stagingArn },
+          { Effect: 'Allow', Action: ['s3:ListBucket'], Resource: bucketArn(names.stagingBucket) },
         ],
       },
       {
@@ -99,7 +91,7 @@ export function desiredResources(options: {
     targetEndpoint(names.targetEndpoint, { staging: aws.staging, maxBatchSeconds: aws.dms.maxBatchSeconds }),
     connections(),
     tasks(),
-    logGroups(lambdaPackage === undefined ? [names.logGroup.dms] : [names.logGroup.dms, names.logGroup.lambda]),
+    logGroups(code === undefined ? [names.logGroup.dms] : Object.values(names.logGroup)),
   ];
   if (source.kind === 'rds' && place.mysql !== undefined) {
     const { version, family } = place.mysql;
@@ -110,8 +102,45 @@ export function desiredResources(options: {
       users(names.secret, source, config),
     );
   }
-  if (lambdaPackage !== undefined)
+  if (code !== undefined)
     all.push(
+      bucket('code', { bucket: names.codeBucket, prefix: '', isNamed: false }),
+      jobCode(names, code.job),
+      ownRoles({ id: 'glue-role', guideSection: '10', title: `role ${names.role.glue}` }, [
+        {
+          name: names.role.glue,
+          idName: 'role_glue',
+          description: 'cdc: lets the merge read staging and write the lake',
+          service: 'glue.amazonaws.com',
+          statements: [
+            {
+              Effect: 'Allow',
+              Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
+              Resource: [
+                objectsOf(names.stagingBucket, aws.staging.prefix),
+                objectsOf(names.lakeBucket, aws.lake.prefix),
+              ],
+            },
+            { Effect: 'Allow', Action: ['s3:GetObject'], Resource: objectsOf(names.codeBucket, '') },
+            {
+              Effect: 'Allow',
+              Action: ['s3:ListBucket', 's3:GetBucketLocation'],
+              Resource: [names.stagingBucket, names.lakeBucket, names.codeBucket].map(bucketArn),
+            },
+            // Whether a run that holds a lease is over.
+            { Effect: 'Allow', Action: ['glue:GetJobRun'], Resource: arn('glue', `job/${names.job}`) },
+            {
+              Effect: 'Allow',
+              Action: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],
+              Resource: [names.logGroup.glueOutput, names.logGroup.glueError].map((group) =>
+                arn('logs', `log-group:${group}:*`),
+              ),
+            },
+          ],
+        },
+      ]),
+      glueJob(names, code.job, config),
+      sweep(names),
       ownRoles({ id: 'lambda-role', guideSection: '11', title: `role ${names.role.lambda}` }, [
         {
           name: names.role.lambda,
@@ -132,7 +161,7 @@ export function desiredResources(options: {
           ],
         },
       ]),
-      lambda(names.function, lambdaPackage),
+      lambda(names.function, code.function),
       trigger({ function: names.function, pipeline: config.name }, aws.staging),
     );
   return inOrder(all);

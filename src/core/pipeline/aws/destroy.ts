@@ -3,6 +3,7 @@
 import { manualSnapshots } from '../../aws/rds.ts';
 import { withSignal } from '../../aws/session.ts';
 import { taggedResources } from '../../aws/tagging.ts';
+import type { JobPackage } from '../aws-run/job-package.ts';
 import type { LambdaPackage } from '../aws-run/lambda-package.ts';
 import { desiredResources } from './desired.ts';
 import { reversed, runGraph } from './graph.ts';
@@ -40,7 +41,7 @@ export async function lookAtDestroy(options: AwsOptions & { deleteLake: boolean 
   progress.update(`looking at account ${session.account}, ${session.region}`);
   const place = await placeToRemove(session, config);
   const context = makeContext(options, place, record);
-  const resources = desiredResources({ config, place, lambdaPackage: NO_CODE });
+  const resources = desiredResources({ config, place, code: { function: NO_FUNCTION, job: NO_JOB } });
   // Those that only SQL shows go with the database.
   const seen = resources.map(
     (resource): Resource =>
@@ -69,8 +70,12 @@ export async function lookAtDestroy(options: AwsOptions & { deleteLake: boolean 
   return { options, context, resources: seen, removals, remaining };
 }
 
-/** For removing, the function's code does not matter. */
-const NO_CODE: LambdaPackage = {
+/** For removing, the code does not matter: the job's goes with its bucket. */
+const NO_JOB: JobPackage = {
+  script: { key: '', body: Buffer.alloc(0) },
+  modules: { key: '', body: Buffer.alloc(0) },
+};
+const NO_FUNCTION: LambdaPackage = {
   zip: Buffer.alloc(0),
   sha256: '',
   handler: '',

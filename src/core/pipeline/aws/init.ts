@@ -22,7 +22,7 @@ export async function initAws(view: AwsView, options: { only?: string } = {}): P
   const { context, steps } = view;
   const { session, progress } = { session: context.session, progress: view.options.progress };
   progress.done(`account ${session.account}, region ${session.region}, as ${session.principal}`);
-  const toTake = new Set(steps.filter(({ action }) => action !== 'none' && action !== 'later').map(({ id }) => id));
+  const toTake = new Set(steps.filter(({ action }) => action !== 'none').map(({ id }) => id));
   const chosen = options.only === undefined ? view.resources : chooseOnly(view, options.only);
   const nodes = chosen.filter(({ id }) => toTake.has(id));
 

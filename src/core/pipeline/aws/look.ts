@@ -5,6 +5,7 @@ import { pipelineTags } from '../../aws/tags.ts';
 import type { Config } from '../../config.ts';
 import { CdcError } from '../../errors.ts';
 import type { Progress } from '../../progress.ts';
+import { type JobPackage, jobPackage } from '../aws-run/job-package.ts';
 import { type LambdaPackage, lambdaPackage } from '../aws-run/lambda-package.ts';
 import { desiredResources } from './desired.ts';
 import { runGraph } from './graph.ts';
@@ -26,8 +27,9 @@ export interface AwsOptions {
   /** Which IPv4 address this machine is seen with; asked unless cdc.yaml says `operator:`. */
   operatorAddress?: () => Promise<string>;
   sql?: SourceSql;
-  /** Null: neither function nor trigger. Absent: the one that was built. */
-  function?: LambdaPackage | null;
+  /** Absent: what was built. */
+  function?: LambdaPackage;
+  job?: JobPackage;
 }
 
 export interface AwsView {
@@ -53,7 +55,7 @@ export async function lookAtAws(options: AwsOptions): Promise<AwsView> {
     progress.warn('everybody may try to connect to the database (`open_to_world`); without it only DMS and you may');
   const place = await lookAtPlace(session, config, options.operatorAddress);
   const context = makeContext(options, place, record);
-  const resources = desiredResources({ config, place, lambdaPackage: await functionOf(options) });
+  const resources = desiredResources({ config, place, code: await codeOf(options) });
   const actual = await lookAtAll(context, resources);
   const steps = planAws(resources, actual, record?.made ?? []);
   return {
@@ -115,10 +117,17 @@ function entriesOf<Key extends string>(record: Partial<Record<Key, string>>): [K
   return entries;
 }
 
-async function functionOf({ config, function: given }: AwsOptions): Promise<LambdaPackage | undefined> {
-  if (given !== undefined) return given ?? undefined;
+async function codeOf({
+  config,
+  ...given
+}: AwsOptions): Promise<{ function: LambdaPackage; job: JobPackage } | undefined> {
+  const job = given.job ?? (await jobPackage());
+  if (job === undefined) return undefined;
   const { staging } = awsOf(config);
-  return lambdaPackage({ job: awsNames(config).job, staging });
+  return {
+    function: given.function ?? (await lambdaPackage({ job: awsNames(config).job, staging })),
+    job,
+  };
 }
 
 /** What a step says when the thing it should have made is not there. */

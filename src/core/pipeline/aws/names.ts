@@ -11,7 +11,8 @@ export interface AwsNames {
   secret: string;
   stagingBucket: string;
   lakeBucket: string;
-  role: Readonly<Record<'dmsS3' | 'dmsSecret' | 'lambda', string>>;
+  codeBucket: string;
+  role: Readonly<Record<'dmsS3' | 'dmsSecret' | 'glue' | 'lambda', string>>;
   subnetGroup: string;
   replicationInstance: string;
   certificate: string;
@@ -19,8 +20,10 @@ export interface AwsNames {
   targetEndpoint: string;
   function: string;
   job: string;
+  /** Starts the job every hour. */
+  sweep: string;
   task: Readonly<Record<'full-load' | 'cdc' | 'full-load-and-cdc', string>>;
-  logGroup: Readonly<Record<'dms' | 'lambda', string>>;
+  logGroup: Readonly<Record<'dms' | 'lambda' | 'glueOutput' | 'glueError', string>>;
 }
 
 export function awsNames(config: Config): AwsNames {
@@ -34,7 +37,8 @@ export function awsNames(config: Config): AwsNames {
     secret: `${name}/dms-source`,
     stagingBucket: staging.bucket,
     lakeBucket: lake.bucket,
-    role: { dmsS3: `${name}-dms-s3`, dmsSecret: `${name}-dms-secret`, lambda: `${name}-lambda` },
+    codeBucket: `${name}-code`,
+    role: { dmsS3: `${name}-dms-s3`, dmsSecret: `${name}-dms-secret`, glue: `${name}-glue`, lambda: `${name}-lambda` },
     subnetGroup: `${name}-dms`,
     replicationInstance: `${name}-dms`,
     certificate: `${name}-ca`,
@@ -42,13 +46,25 @@ export function awsNames(config: Config): AwsNames {
     targetEndpoint: `${name}-target`,
     function: `${name}-trigger`,
     job: `${name}-merge`,
+    sweep: `${name}-sweep`,
     task: {
       'full-load': `${name}-full-load`,
       cdc: `${name}-cdc`,
       'full-load-and-cdc': `${name}-full-load-and-cdc`,
     },
-    logGroup: { dms: `dms-tasks-${name}-dms`, lambda: `/aws/lambda/${name}-trigger` },
+    logGroup: {
+      dms: `dms-tasks-${name}-dms`,
+      lambda: `/aws/lambda/${name}-trigger`,
+      // Glue's own two belong to all jobs of the account, and keep every line for ever: the job is told to use these.
+      glueOutput: `${glueLogs(name)}/output`,
+      glueError: `${glueLogs(name)}/error`,
+    },
   };
+}
+
+/** What Glue puts `/output` and `/error` behind. */
+export function glueLogs(name: string): string {
+  return `/aws-glue/${name}-merge`;
 }
 
 export function awsOf(config: Config): AwsConfig {

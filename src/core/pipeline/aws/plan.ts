@@ -1,13 +1,12 @@
 /** Desired × actual → steps. Pure. */
 
 import { CdcError } from '../../errors.ts';
-import { LATER_STEPS } from './desired.ts';
 import type { Actual, Difference, Resource } from './resource.ts';
 
 export interface AwsStep {
   id: string;
-  /** `adopt`: ours, and found by its tags only. `later`: not built yet. */
-  action: 'create' | 'adopt' | 'update' | 'none' | 'later';
+  /** `adopt`: ours, and found by its tags only. */
+  action: 'create' | 'adopt' | 'update' | 'none';
   resource: string;
   exists: boolean;
   needs: readonly string[];
@@ -25,9 +24,9 @@ export function planAws(
   made: readonly string[],
 ): AwsStep[] {
   refuseForeign([...actual.values()]);
-  const steps: AwsStep[] = desired
+  return desired
     .filter(({ create }) => create !== undefined)
-    .map((resource) => {
+    .map((resource): AwsStep => {
       const found = actual.get(resource.id) ?? { state: 'absent' };
       const step = {
         id: resource.id,
@@ -48,10 +47,6 @@ export function planAws(
         differences,
       };
     });
-  const later = LATER_STEPS.map(
-    (step): AwsStep => ({ ...step, action: 'later', exists: false, needs: [], expectedSeconds: 0, differences: [] }),
-  );
-  return [...steps, ...later];
 }
 
 export function refuseForeign(actual: readonly Actual[]): void {

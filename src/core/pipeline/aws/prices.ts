@@ -2,6 +2,7 @@
 
 import type { Config } from '../../config.ts';
 import { awsOf } from './names.ts';
+import { GLUE_WORKERS } from './resources/glue-job.ts';
 
 /** Of the price list (reference: aws 12); other regions cost up to a third more. */
 export const PRICES_AS_OF = '2026-08';
@@ -32,10 +33,11 @@ const SECRET_MONTHLY = 0.4;
 export const SNAPSHOT_GB_MONTH = 0.095;
 export const STORAGE_GB_MONTH = 0.023;
 const GLUE_DPU_HOURLY = 0.44;
-/** Of the merge job. */
-const GLUE_WORKERS = 2;
 /** How long a merge of one small file runs, start included; Glue bills a minute at least. */
 const GLUE_RUN_MINUTES = 2;
+/** A run that finds nothing ends within the minute that is billed at least. */
+const SWEEP_MINUTES = 1;
+export const SWEEPS = 'a Glue run every hour for what an event has missed';
 
 export interface CostItem {
   resource: string;
@@ -45,11 +47,11 @@ export interface CostItem {
 export interface Cost {
   as_of: string;
   prices_of: string;
-  /** All is there, nothing changes on the source. */
+  /** All is there, nothing changes on the source: the merge looks every hour. */
   idle: CostSum;
   /** Changes arrive all the time: a file in every interval, a Glue run for each. */
   continuous: CostSum;
-  /** After `cdc stop`: the database is stopped, the replication instance cannot be. */
+  /** After `cdc stop`: database and hourly merge are stopped, the replication instance cannot be. */
   stopped: CostSum;
   /** After `cdc stop --all`: the replication instance is deleted. */
   stopped_all: CostSum;
@@ -102,6 +104,10 @@ export function costOf(config: Config): Cost {
     },
     { resource: 'public address of the replication instance', hourly_usd: PUBLIC_ADDRESS_HOURLY },
   ];
+  const sweeps: CostItem = {
+    resource: SWEEPS,
+    hourly_usd: GLUE_WORKERS * GLUE_DPU_HOURLY * (SWEEP_MINUTES / 60),
+  };
   const runsAnHour = 3600 / Math.max(aws.dms.maxBatchSeconds, GLUE_RUN_MINUTES * 60);
   const merges: CostItem = {
     resource: `${Math.round(runsAnHour)} Glue runs an hour`,
@@ -113,8 +119,8 @@ export function costOf(config: Config): Cost {
   return {
     as_of: PRICES_AS_OF,
     prices_of: PRICES_REGION,
-    idle: sum([...running, ...kept, ...replication]),
-    continuous: sum([...running, ...kept, ...replication, merges]),
+    idle: sum([...running, ...kept, ...replication, sweeps]),
+    continuous: sum([...running, ...kept, ...replication, sweeps, merges]),
     stopped: sum([...kept, ...replication]),
     stopped_all: sum(kept),
     notes,

@@ -21,6 +21,7 @@ export const ID_NAMES = [
   'secret',
   'role_dms_s3',
   'role_dms_secret',
+  'role_glue',
   'role_lambda',
   'replication_instance',
   'certificate',

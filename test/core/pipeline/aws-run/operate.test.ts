@@ -204,7 +204,8 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS with its merge', () => {
         connections: { source: 'successful', target: 'successful' },
         tasks: [{ name: 'shop-full-load-and-cdc', kind: 'full-load-and-cdc', state: 'running', percent: 100 }],
         merge: { state: 'SUCCEEDED', error: null },
-        cost: { daily_usd: 1.18 },
+        sweep: 'activated',
+        cost: { daily_usd: 1.53 },
       },
     });
     expect(isUnwellOnAws(running)).toBe(false);
@@ -215,7 +216,7 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS with its merge', () => {
       worker: { state: 'stopped' },
       server: 'stopped',
       tables: [{ state: 'idle' }, { state: 'idle' }],
-      aws: { tasks: [{ reason: 'NORMAL' }], cost: { daily_usd: 0.65 } },
+      aws: { tasks: [{ reason: 'NORMAL' }], sweep: 'deactivated', cost: { daily_usd: 0.65 } },
     });
     expect(isUnwellOnAws(stopped)).toBe(true);
   });

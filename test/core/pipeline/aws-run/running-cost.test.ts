@@ -3,8 +3,8 @@ import { costChange, runningCost, standingOf } from '../../../../src/core/pipeli
 import { testConfig } from './world.ts';
 
 const config = testConfig();
-const cost = (database: string | undefined, instance: string | undefined) =>
-  runningCost(config, standingOf({ database, instance }));
+const cost = (database: string | undefined, instance: string | undefined, isSweeping = false) =>
+  runningCost(config, standingOf({ database, instance, isSweeping }));
 
 test('what runs is paid for, and a stopped database by its storage', () => {
   const all = cost('available', 'available');
@@ -18,6 +18,14 @@ test('what runs is paid for, and a stopped database by its storage', () => {
     "secret of the database's own user",
     'secret for DMS',
   ]);
+});
+
+test('the merge that looks every hour is paid for as long as it does', () => {
+  expect(cost('available', 'available', true).daily_usd).toBe(1.53);
+  expect(cost('stopped', undefined, true).items).toContainEqual({
+    resource: expect.stringContaining('every hour'),
+    hourly_usd: 0.0147,
+  });
 });
 
 test.each(['stopping', 'starting'])('a database that is %s is paid for as one that is stopped', (state) => {

@@ -5,7 +5,7 @@ import { inject, onTestFinished } from 'vitest';
 import { createReplicationInstance, findReplicationInstance } from '../../../../src/core/aws/dms.ts';
 import { openSession } from '../../../../src/core/aws/session.ts';
 import { type Config, parseConfig } from '../../../../src/core/config.ts';
-import { awsNames } from '../../../../src/core/pipeline/aws/names.ts';
+import { awsNames, glueLogs } from '../../../../src/core/pipeline/aws/names.ts';
 import { lambdaPackage } from '../../../../src/core/pipeline/aws-run/lambda-package.ts';
 import type { AwsRun } from '../../../../src/core/pipeline/aws-run/run.ts';
 import type { Progress } from '../../../../src/core/progress.ts';
@@ -152,6 +152,14 @@ export async function makeMerge(world: World): Promise<void> {
     WorkerType: 'G.1X',
     NumberOfWorkers: 2,
     ExecutionProperty: { MaxConcurrentRuns: 1 },
+    DefaultArguments: { '--custom-logGroup-prefix': glueLogs(config.name) },
+  });
+  await clients.glue.createTrigger({
+    Name: names.sweep,
+    Type: 'SCHEDULED',
+    Schedule: 'cron(17 * * * ? *)',
+    Actions: [{ JobName: names.job }],
+    StartOnCreation: true,
   });
   const { zip, handler, runtime, timeoutSeconds, environment } = await lambdaPackage({
     job: names.job,

@@ -8,6 +8,7 @@ import { type Config, parseConfig } from '../../../../src/core/config.ts';
 import { type DestroyAwsReport, destroyAws, lookAtDestroy } from '../../../../src/core/pipeline/aws/destroy.ts';
 import { type InitAwsReport, initAws } from '../../../../src/core/pipeline/aws/init.ts';
 import { type AwsOptions, type AwsView, lookAtAws } from '../../../../src/core/pipeline/aws/look.ts';
+import type { JobPackage } from '../../../../src/core/pipeline/aws-run/job-package.ts';
 import type { LambdaPackage } from '../../../../src/core/pipeline/aws-run/lambda-package.ts';
 import { zipArchive } from '../../../../src/core/pipeline/aws-run/zip-archive.ts';
 import type { Progress } from '../../../../src/core/progress.ts';
@@ -90,6 +91,7 @@ export async function newPipeline(account: Account, yaml = '', name = 'shop-qkzw
     sourcePassword: async () => account.server.cdc.password,
     operatorAddress: async () => '203.0.113.7',
     function: TEST_FUNCTION,
+    job: TEST_JOB,
     ...more,
   });
   return {
@@ -114,4 +116,9 @@ export const TEST_FUNCTION: LambdaPackage = {
   memoryMb: 512,
   timeoutSeconds: 60,
   environment: { CDC_GLUE_JOB: 'shop-qkzw-merge' },
+};
+
+export const TEST_JOB: JobPackage = {
+  script: { key: 'glue/merge_changes-0123456789abcdef.py', body: Buffer.from('print("{}")\n') },
+  modules: { key: 'glue/cdc_merge-0123456789abcdef.zip', body: zip },
 };

@@ -26,7 +26,7 @@ function fail(...faults: Fault[]) {
 }
 
 const left = async (pipeline: Pipeline) =>
-  (await pipeline.look()).steps.filter(({ action }) => action !== 'none' && action !== 'later').map(({ id }) => id);
+  (await pipeline.look()).steps.filter(({ action }) => action !== 'none').map(({ id }) => id);
 
 /** Every call that makes something. */
 const CREATES = [
@@ -48,6 +48,8 @@ const CREATES = [
   'dms:CreateEndpoint',
   'dms:TestConnection',
   'logs:CreateLogGroup',
+  'glue:CreateJob',
+  'glue:CreateTrigger',
   'lambda:CreateFunction',
   'lambda:AddPermission',
   's3:PutBucketNotificationConfiguration',
@@ -239,6 +241,8 @@ describe.skipIf(!(await hasAwsEmulator()))('init and destroy on AWS, when things
       'secretsmanager:DeleteSecret',
       'ec2:DeleteSecurityGroup',
       'lambda:DeleteFunction',
+      'glue:DeleteJob',
+      'glue:DeleteTrigger',
       'rds:DeleteDBParameterGroup',
     ];
     const interrupted = fail(failOperation('dms:DeleteReplicationInstance', 'denied'));

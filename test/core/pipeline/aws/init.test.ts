@@ -8,7 +8,7 @@ import type { AwsStep } from '../../../../src/core/pipeline/aws/plan.ts';
 import { type AwsCall, installCallFaults } from '../../../support/aws/call-faults.mjs';
 import { hasAwsEmulator } from '../../../support/aws/emulator.ts';
 import { findBadRequests } from '../../../support/aws/request-oracle.ts';
-import { type Account, newPipeline, startAccount } from './account.ts';
+import { type Account, newPipeline, startAccount, TEST_JOB } from './account.ts';
 
 /** What a test's process asks of AWS from here on. */
 function record(): AwsCall[] {
@@ -21,9 +21,7 @@ function record(): AwsCall[] {
 const isChange = ({ operation }: AwsCall) => !/^(Describe|Get|List|Head)/.test(operation);
 const named = ({ service, operation }: AwsCall) => `${service}:${operation}`;
 const actions = (steps: readonly AwsStep[]) =>
-  Object.fromEntries(
-    steps.filter(({ action }) => action !== 'none' && action !== 'later').map((s) => [s.id, s.action]),
-  );
+  Object.fromEntries(steps.filter(({ action }) => action !== 'none').map((s) => [s.id, s.action]));
 
 /** Calls whose right is called otherwise than they are. */
 const RIGHTS_OF: Readonly<Record<string, readonly string[]>> = {
@@ -43,6 +41,8 @@ const RIGHTS_OF: Readonly<Record<string, readonly string[]>> = {
   'secretsmanager:CreateSecret': ['secretsmanager:CreateSecret', 'secretsmanager:TagResource'],
   'iam:CreateRole': ['iam:CreateRole', 'iam:TagRole'],
   'dms:CreateEndpoint': ['dms:CreateEndpoint', 'dms:AddTagsToResource', 'iam:PassRole'],
+  'glue:CreateJob': ['glue:CreateJob', 'glue:TagResource', 'iam:PassRole'],
+  'glue:CreateTrigger': ['glue:CreateTrigger', 'glue:TagResource'],
   'lambda:CreateFunction': ['lambda:CreateFunction', 'lambda:TagResource', 'iam:PassRole'],
   'logs:CreateLogGroup': ['logs:CreateLogGroup', 'logs:TagResource'],
 };
@@ -56,6 +56,9 @@ const NOT_CALLED_HERE: Readonly<Record<string, string>> = {
   'ec2:DeleteNetworkInterface': 'DMS leaves one behind',
   'ec2:DescribeAvailabilityZones': 'DMS asks for it in our name',
   'ec2:DescribeInternetGateways': 'DMS asks for it in our name',
+  'glue:StartTrigger': 'it was made and does not fire',
+  'glue:UpdateJob': 'a new version of cdc',
+  'glue:UpdateTrigger': 'somebody changed it',
   'iam:DetachRolePolicy': 'somebody attached a policy to a role of ours',
   'iam:UpdateAssumeRolePolicy': 'somebody changed it',
   'lambda:UpdateFunctionCode': 'a new version of cdc',
@@ -80,7 +83,7 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
     const pipeline = await newPipeline(account);
     const calls = record();
     const report = await pipeline.init();
-    expect(report.done).toHaveLength(20);
+    expect(report.done).toHaveLength(25);
     expect(pipeline.said[0]).toMatch(/^account 123456789012, region eu-west-1, as arn:aws:sts::123456789012:/);
     expect(pipeline.warned).toEqual([]);
 
@@ -109,7 +112,7 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
       ].sort(),
     );
 
-    for (const Bucket of ['shop-qkzw-staging', 'shop-qkzw-lake']) {
+    for (const Bucket of ['shop-qkzw-staging', 'shop-qkzw-lake', 'shop-qkzw-code']) {
       const block = await s3.getPublicAccessBlock({ Bucket });
       expect(new Set(Object.values(block.PublicAccessBlockConfiguration ?? {}))).toEqual(new Set([true]));
       expect((await s3.getBucketPolicy({ Bucket })).Policy).toContain('aws:SecureTransport');
@@ -177,8 +180,13 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
     ]);
     const invoked = await lambda.invoke({ FunctionName: 'shop-qkzw-trigger', Payload: '{}' });
     expect(Buffer.from(invoked.Payload ?? []).toString()).toBe('"woken"');
-    const { logGroups = [] } = await logs.describeLogGroups({ logGroupNamePrefix: 'dms-tasks-' });
-    expect(logGroups).toMatchObject([{ logGroupName: 'dms-tasks-shop-qkzw-dms', retentionInDays: 14 }]);
+    const { logGroups = [] } = await logs.describeLogGroups({});
+    expect(logGroups.map(({ logGroupName, retentionInDays }) => [logGroupName, retentionInDays]).sort()).toEqual([
+      ['/aws-glue/shop-qkzw-merge/error', 14],
+      ['/aws-glue/shop-qkzw-merge/output', 14],
+      ['/aws/lambda/shop-qkzw-trigger', 14],
+      ['dms-tasks-shop-qkzw-dms', 14],
+    ]);
 
     const file = join(tmpdir(), `cdc-test-init-${process.pid}.jsonl`);
     onTestFinished(() => rm(file, { force: true }));
@@ -191,6 +199,70 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
     const written = await readFile(join(pipeline.folder, '.cdc', 'aws.json'), 'utf8');
     expect(written).not.toContain(secret.password);
     expect(JSON.stringify(pipeline.said)).not.toContain(secret.password);
+  });
+
+  it('makes a job that merges one run at a time, with the code it finds in its bucket, and starts it every hour', async () => {
+    const pipeline = await newPipeline(account, "tables: ['shop.%', { table: shop.orders, mode: append }]\n");
+    const { ids } = await pipeline.init();
+    const { glue, s3, iam } = account.clients;
+    const { Job } = await glue.getJob({ JobName: 'shop-qkzw-merge' });
+    const { script, modules } = TEST_JOB;
+    expect(Job).toMatchObject({
+      Role: ids.role_glue,
+      GlueVersion: '5.1',
+      WorkerType: 'G.1X',
+      NumberOfWorkers: 2,
+      Timeout: 120,
+      MaxRetries: 0,
+      ExecutionProperty: { MaxConcurrentRuns: 1 },
+      Command: { Name: 'glueetl', PythonVersion: '3', ScriptLocation: `s3://shop-qkzw-code/${script.key}` },
+      DefaultArguments: {
+        '--datalake-formats': 'delta',
+        '--extra-py-files': `s3://shop-qkzw-code/${modules.key}`,
+        '--custom-logGroup-prefix': '/aws-glue/shop-qkzw-merge',
+      },
+    });
+    expect(JSON.parse(Job?.DefaultArguments?.['--pipeline'] ?? '')).toEqual({
+      name: 'shop-qkzw',
+      staging: 's3://shop-qkzw-staging/',
+      lake: 's3://shop-qkzw-lake/',
+      tables: [
+        { pattern: 'shop.%', mode: 'mirror' },
+        { pattern: 'shop.orders', mode: 'append' },
+      ],
+      exclude: [],
+      unfit: 'fail',
+    });
+    const { Trigger } = await glue.getTrigger({ Name: 'shop-qkzw-sweep' });
+    expect(Trigger).toMatchObject({
+      Type: 'SCHEDULED',
+      State: 'ACTIVATED',
+      Schedule: 'cron(17 * * * ? *)',
+      Actions: [{ JobName: 'shop-qkzw-merge' }],
+    });
+    const policy = await iam.getRolePolicy({ RoleName: 'shop-qkzw-glue', PolicyName: 'cdc' });
+    expect(decodeURIComponent(policy.PolicyDocument ?? '')).not.toMatch(/"(\*|s3:\*|glue:\*)"/);
+    const uploaded = await s3.getObject({ Bucket: 'shop-qkzw-code', Key: script.key });
+    expect(await uploaded.Body?.transformToString()).toBe(script.body.toString());
+
+    // A new version of the script is drift, which init puts right: the new file beside the old one, then the job.
+    const job = { ...TEST_JOB, script: { key: 'glue/merge_changes-fedcba9876543210.py', body: Buffer.from('new') } };
+    expect(actions((await pipeline.look({ job })).steps)).toEqual({ 'job-code': 'update', 'glue-job': 'update' });
+    await pipeline.init({ job });
+    const changed = await glue.getJob({ JobName: 'shop-qkzw-merge' });
+    expect(changed.Job?.Command?.ScriptLocation).toBe(`s3://shop-qkzw-code/${job.script.key}`);
+    expect(changed.Job?.DefaultArguments).toEqual(Job?.DefaultArguments);
+    expect(changed.Job?.ExecutionProperty).toEqual({ MaxConcurrentRuns: 1 });
+    expect(actions((await pipeline.look({ job })).steps)).toEqual({});
+
+    // So are settings that somebody changed.
+    await glue.updateTrigger({ Name: 'shop-qkzw-sweep', TriggerUpdate: { Schedule: 'cron(0 0 * * ? *)' } });
+    await s3.deleteObject({ Bucket: 'shop-qkzw-code', Key: modules.key });
+    expect(actions((await pipeline.look({ job })).steps)).toEqual({ 'job-code': 'update', sweep: 'update' });
+    await pipeline.init({ job });
+    expect(actions((await pipeline.look({ job })).steps)).toEqual({});
+    await pipeline.destroy();
+    expect(Object.keys(await account.emulator.alive())).toEqual(['iam:role']);
   });
 
   it('changes nothing the second time, from another machine neither', async () => {

@@ -7,7 +7,7 @@ import { costOf } from '../../../../src/core/pipeline/aws/prices.ts';
 import { rdsAuthorities } from '../../../../src/core/pipeline/aws/rds-authorities.ts';
 import type { Actual, Difference } from '../../../../src/core/pipeline/aws/resource.ts';
 import { rightsNeeded } from '../../../../src/core/pipeline/aws/rights.ts';
-import { TEST_FUNCTION } from './account.ts';
+import { TEST_FUNCTION, TEST_JOB } from './account.ts';
 
 const PLACE: Place = {
   account: '123456789012',
@@ -28,7 +28,7 @@ function configOf(yaml = '') {
 }
 
 function desired(yaml = '', place = PLACE) {
-  return desiredResources({ config: configOf(yaml), place, lambdaPackage: TEST_FUNCTION });
+  return desiredResources({ config: configOf(yaml), place, code: { function: TEST_FUNCTION, job: TEST_JOB } });
 }
 
 /** The same for every step. */
@@ -45,7 +45,7 @@ const everyId = desired().map(({ id }) => id);
 describe('the plan of an empty account', () => {
   const steps = planAws(desired(), new Map(), []);
 
-  it('makes everything, in the order of the guide, and says what is not built yet', () => {
+  it('makes everything, in the order of the guide', () => {
     expect(steps.map(({ id, action, guideSection }) => `${guideSection} ${action} ${id}`)).toEqual([
       '3 create parameter-group',
       '3 create security-groups',
@@ -64,10 +64,14 @@ describe('the plan of an empty account', () => {
       '5.2 create target-endpoint',
       '5.3 create connections',
       '11 create log-groups',
+      '10 create code-bucket',
+      '10 create job-code',
+      '10 create glue-role',
+      '10 create glue-job',
+      '10 create sweep',
       '11 create lambda-role',
       '11 create lambda',
       '11 create trigger',
-      '10 later glue-job',
     ]);
   });
 
@@ -92,13 +96,13 @@ describe('the plan of an empty account', () => {
 describe('a plan', () => {
   it('has nothing to do where everything is made and recorded', () => {
     const steps = planAws(desired(), all(ours()), everyId);
-    expect(new Set(steps.map(({ action }) => action))).toEqual(new Set(['none', 'later']));
+    expect(new Set(steps.map(({ action }) => action))).toEqual(new Set(['none']));
     expect(expectedSeconds(steps)).toBe(0);
   });
 
   it('adopts what is ours by its tag and not in the record', () => {
     const steps = planAws(desired(), all(ours()), []);
-    expect(steps.filter(({ action }) => action !== 'later').every(({ action }) => action === 'adopt')).toBe(true);
+    expect(steps.every(({ action }) => action === 'adopt')).toBe(true);
   });
 
   it('puts right what can be put right, and only shows the rest', () => {
@@ -151,8 +155,11 @@ describe('the cost', () => {
   it('is that of the price list, idle, under continuous change, and stopped', () => {
     const cost = costOf(configOf());
     expect(cost.as_of).toBe('2026-08');
-    expect(cost.idle.daily_usd).toBeCloseTo(1.18, 1);
-    expect(cost.idle.hourly_usd).toBeCloseTo(0.017 + 0.005 + 0.018 + 0.005 + 2.3 / 730 + 0.8 / 730, 4);
+    expect(cost.idle.daily_usd).toBeCloseTo(1.18 + 0.35, 1);
+    expect(cost.idle.hourly_usd).toBeCloseTo(
+      0.017 + 0.005 + 0.018 + 0.005 + 2.3 / 730 + 0.8 / 730 + (2 * 0.44) / 60,
+      4,
+    );
     expect(cost.stopped_all.daily_usd).toBeCloseTo(0.1, 2);
     expect(cost.stopped.daily_usd).toBeCloseTo(0.65, 1);
     // 12 runs an hour, 2 DPU, 2 minutes.

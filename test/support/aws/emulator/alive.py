@@ -148,7 +148,12 @@ def glue(backend):
             },
         )
     for name, trigger in backend.triggers.items():
-        yield "glue:trigger", name, lambda t=trigger: {"schedule": t.schedule, "actions": t.actions, "state": t.state}
+        yield "glue:trigger", name, lambda t=trigger: {
+            "schedule": t.schedule,
+            "actions": [action.as_dict() for action in t.actions],
+            "state": t.state,
+            "tags": backend.get_tags(t.arn),
+        }
 
 
 def ec2(backend):

@@ -1,15 +1,18 @@
 """Glue jobs and their runs.
 
 Adds to moto: refusal of duplicates, of roles that Glue may not assume and of capacities that exclude each other; UpdateJob,
-which resets what it does not name; BatchStopJobRun; runs that go on and, with the argument --emulator-fail, fail.
-With CDC_EMU_GLUE_CMD a run really runs its script from S3: CMD script.py --JOB_NAME x --argument value …; the exit code
-is the run's end, and its output is in the log group /aws-glue/jobs/output.
+which resets what it does not name; UpdateTrigger; BatchStopJobRun; runs that go on and, with the argument --emulator-fail,
+fail. Schedules do not fire.
+With CDC_EMU_GLUE_CMD a run really runs its script from S3: CMD script.py --JOB_NAME x --JOB_RUN_ID y --argument value …,
+with the zips of --extra-py-files to import from; the exit code is the run's end, and its output is in the log group
+/aws-glue/jobs/output, or behind the prefix that --custom-logGroup-prefix names.
 """
 
 import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -19,7 +22,7 @@ from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.glue.exceptions import AlreadyExistsException, GlueClientError
 from moto.glue.models import FakeJob, FakeJobRun, GlueBackend
-from moto.glue.responses import GlueResponse
+from moto.glue.responses import Action, GlueResponse
 from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 
@@ -27,7 +30,7 @@ from common import adds, replaces
 from iam import can_assume
 
 DONE = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT")
-LOG_GROUP = "/aws-glue/jobs/output"
+LOG_PREFIX = "/aws-glue/jobs"
 
 
 def require_role(backend, role):
@@ -94,6 +97,24 @@ def update_job(self):
     return ActionResult({"JobName": given["JobName"]})
 
 
+@replaces(GlueBackend, "create_trigger")
+def create_trigger(original, self, name, *rest, **named):
+    if name in self.triggers:
+        raise AlreadyExistsException("Trigger")
+    return original(self, name, *rest, **named)
+
+
+@adds(GlueResponse)
+def update_trigger(self):
+    given = json.loads(self.body)
+    trigger, update = self.glue_backend.get_trigger(given["Name"]), given["TriggerUpdate"]
+    if "Schedule" in update:
+        trigger.schedule = update["Schedule"]
+    if "Actions" in update:
+        trigger.actions = [Action(each) for each in update["Actions"]]
+    return ActionResult({"Trigger": trigger.as_dict()})
+
+
 @adds(GlueResponse)
 def batch_stop_job_run(self):
     given = json.loads(self.body)
@@ -157,8 +178,7 @@ def start_job_run(original, self, *args, **kwargs):
 
 def start_script(job, run, command):
     account, location = job.backend.account_id, (job.command or {}).get("ScriptLocation", "")
-    place = re.match(r"s3://([^/]+)/(.+)", location)
-    script = s3_backends[account]["aws"].get_object(place[1], place[2]) if place else None
+    script = stored(account, location)
     run._transitions, run._status = [], "RUNNING"
     if script is None:
         run._status, run.error = "FAILED", f"Script not found: {location}"
@@ -166,9 +186,19 @@ def start_script(job, run, command):
     with tempfile.NamedTemporaryFile(suffix=".py", delete=False) as file:
         file.write(script.value)
     # moto has merged them with the job's own, as is seen in practice; the API's text says that they replace those.
-    words = [word for pair in (run.arguments or {}).items() for word in pair]
+    arguments = run.arguments or {}
+    words = [word for pair in arguments.items() for word in pair]
+    folder, zips = tempfile.mkdtemp(prefix="emulator-glue-"), []
+    for location in filter(None, arguments.get("--extra-py-files", "").split(",")):
+        module = stored(account, location)
+        if module is None:
+            run._status, run.error = "FAILED", f"Not found: {location}"
+            return
+        zips.append(os.path.join(folder, os.path.basename(location)))
+        with open(zips[-1], "wb") as target:
+            target.write(module.value)
     run.process = subprocess.Popen(
-        [*command, file.name, "--JOB_NAME", job.name, *words],
+        [*command, file.name, "--JOB_NAME", job.name, "--JOB_RUN_ID", run.job_run_id, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env={
@@ -178,19 +208,27 @@ def start_script(job, run, command):
             "AWS_DEFAULT_REGION": job.backend.region_name,
             "AWS_ACCESS_KEY_ID": "glue",
             "AWS_SECRET_ACCESS_KEY": "glue",
+            "PYTHONPATH": os.pathsep.join([*zips, *filter(None, [os.environ.get("PYTHONPATH")])]),
         },
     )
-    threading.Thread(target=wait_for, args=(job, run, file.name), daemon=True).start()
+    threading.Thread(target=wait_for, args=(job, run, [file.name, folder]), daemon=True).start()
 
 
-def wait_for(job, run, file):
+def stored(account, location):
+    place = re.match(r"s3://([^/]+)/(.+)", location)
+    return s3_backends[account]["aws"].get_object(place[1], place[2]) if place else None
+
+
+def wait_for(job, run, files):
     lines = run.process.communicate()[0].decode("utf-8", "replace").splitlines()
-    os.unlink(file)
+    for file in files:
+        shutil.rmtree(file, ignore_errors=True) if os.path.isdir(file) else os.unlink(file)
     logs = logs_backends[job.backend.account_id][job.backend.region_name]
-    logs.ensure_log_group(LOG_GROUP)
-    logs.create_log_stream(LOG_GROUP, run.job_run_id)
+    group = (run.arguments or {}).get("--custom-logGroup-prefix", LOG_PREFIX) + "/output"
+    logs.ensure_log_group(group)
+    logs.create_log_stream(group, run.job_run_id)
     now = int(time.time() * 1000)
-    logs.put_log_events(LOG_GROUP, run.job_run_id, [{"timestamp": now, "message": line} for line in lines or [""]])
+    logs.put_log_events(group, run.job_run_id, [{"timestamp": now, "message": line} for line in lines or [""]])
     if run._status != "RUNNING":
         return
     code, said = run.process.returncode, [line for line in lines if line.strip()]

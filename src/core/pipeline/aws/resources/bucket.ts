@@ -1,4 +1,4 @@
-/** The buckets for staging and lake (guide, section 4: there they are public; here nobody but their users gets in). */
+/** The buckets for staging, lake and the job's code (guide, section 4: there they are public; here nobody but their users gets in). */
 
 import { isAwsError } from '../../../aws/aws-error.ts';
 import {
@@ -18,12 +18,12 @@ import type { BucketPlace } from '../../../config.ts';
 import { CdcError } from '../../../errors.ts';
 import { type Actual, type AwsContext, compare, owned, type Resource } from '../resource.ts';
 
-export function bucket(role: 'staging' | 'lake', place: BucketPlace): Resource {
+export function bucket(role: 'staging' | 'lake' | 'code', place: BucketPlace): Resource {
   const id = `${role}-bucket` as const;
   const name = place.bucket;
   return {
     id,
-    guideSection: '4',
+    guideSection: role === 'code' ? '10' : '4',
     title: `bucket ${name} (${role}; private, TLS only)`,
     needs: [],
     expectedSeconds: 5,

@@ -33,7 +33,8 @@ export function lambda(name: string, code: LambdaPackage): Resource {
     id: 'lambda',
     guideSection: '11',
     title: `function ${name} (${code.runtime})`,
-    needs: ['lambda-role', 'log-groups'],
+    // Without its job it would only fail.
+    needs: ['lambda-role', 'log-groups', 'glue-job'],
     expectedSeconds: 15,
     rights: [
       'lambda:CreateFunction',

@@ -51,7 +51,7 @@ const ROLE_RIGHTS = [
 ];
 
 export function ownRoles(
-  step: Pick<Resource, 'guideSection' | 'title'> & { id: 'dms-roles' | 'lambda-role' },
+  step: Pick<Resource, 'guideSection' | 'title'> & { id: 'dms-roles' | 'glue-role' | 'lambda-role' },
   roles: readonly OwnRole[],
 ): Resource {
   return {
