@@ -83,6 +83,8 @@ function renderWaiting(table: TableStatus, { reason, until }: NonNullable<TableS
       return `${name}: changes wait for the table's load`;
     case 'gap':
       return `${name}: changes wait for a file that is missing`;
+    case 'replaying':
+      return `${name}: the replication task repeats changes; they are merged when it is where it was before`;
   }
 }
 

@@ -6,7 +6,13 @@ import { formatCsv } from './csv.ts';
 import type { Dialect } from './dialect.ts';
 
 /** What stands in one place of a row. */
-export type FieldRole = { is: 'op' } | { is: 'time' } | { is: 'number' } | { is: 'column'; index: number };
+export type FieldRole =
+  | { is: 'op' }
+  | { is: 'time' }
+  | { is: 'number' }
+  | { is: 'column'; index: number }
+  /** What the column was before an update. */
+  | { is: 'before'; index: number };
 
 /** How one file is read. */
 export interface FileLayout {

@@ -45,6 +45,11 @@ export function loadRecordFolder(table: TableName): string {
   return `_cdc/loads/${tableFolder(table)}`;
 }
 
+/** When DMS began to load or follow the table, in staging. */
+export function dmsEpochFolder(table: TableName): string {
+  return `_cdc/dms/${tableFolder(table)}`;
+}
+
 /** In the lake: the ledger's plans. */
 export function batchFolder(table: TableName): string {
   return `${tableFolder(table)}_cdc/batches/`;

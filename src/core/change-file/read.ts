@@ -22,6 +22,8 @@ export interface ChangeRow {
   values: (string | null)[];
   /** `cdc_seq` or `dms_seq` as it stands there; undefined where empty (rows of a load) or absent. */
   seq: string | undefined;
+  /** By column: what it was before an update, where the file says so. */
+  before?: (string | null)[];
   /** The line of the file it begins on. */
   line: number;
 }
@@ -95,8 +97,15 @@ function changeRow(
     if (role.is === 'op') row.op = parseOp(field, file, line);
     else if (role.is === 'time') row.ts = field;
     else if (role.is === 'number') row.seq = field === '' ? undefined : field;
-    else row.values[role.index] = readField(field, layout, definition?.columns[role.index]);
+    else if (role.is === 'column') row.values[role.index] = readField(field, layout, definition?.columns[role.index]);
+    else {
+      row.before ??= [];
+      row.before[role.index] = readField(field, layout, definition?.columns[role.index]);
+    }
   }
+  // A column that a file is older than, or that was dropped.
+  if (definition !== undefined)
+    row.values = definition.columns.map((_, index) => row.values[index] ?? null);
   return row;
 }
 

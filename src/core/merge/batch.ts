@@ -33,9 +33,9 @@ import {
 import { APP_ID, targetSchema } from './target-schema.ts';
 import { takeUnfitRows, type UnfitRow } from './unfit.ts';
 
-/** A file of a load, and how many rows it must have. */
+/** A file of a load, and how many rows it must have, where that is known. */
 export interface LoadSource extends CsvSource {
-  rows: number;
+  rows: number | undefined;
 }
 
 export interface BatchRequest {
@@ -51,6 +51,10 @@ export interface BatchRequest {
   numbering: Numbering;
   /** Rows that the change files have together, where that is known. */
   expectedRows?: number;
+  /** Rows that the load has at least, where its files do not say how many each. */
+  leastLoadRows?: number;
+  /** Some of the changes may be in the table already; of DMS only, for a history. */
+  repeats?: boolean;
   inputs: readonly InputState[];
   sizes?: DataFileSizes | undefined;
   progress: Progress;
@@ -106,7 +110,7 @@ export async function runBatch(request: BatchRequest): Promise<BatchEffect | und
     progress.update(`merging ${tableName}: ${staged.changes.toLocaleString('en')} changes`);
     const applied =
       mode === 'append'
-        ? await appendHistory(options, plan)
+        ? await appendHistory(options, plan, request.repeats ?? false)
         : replace
           ? await replaceTable(options)
           : await applyChanges(options);
@@ -182,7 +186,7 @@ async function stage(
   await stageFiles(options, CHANGES, sources, numbering);
   let changes = 0;
   if (numbering.by === 'change') changes = await checkNumbers(options, numbering.window, sources);
-  else for (const rows of await countRows(connection, CHANGES, sources)) changes += rows;
+  else for (const rows of await countRows(connection, CHANGES, sources, numbering)) changes += rows;
   if (request.expectedRows !== undefined && changes !== request.expectedRows)
     throw new CdcError(
       'file.unreadable',
@@ -195,12 +199,20 @@ async function stage(
   await stageFiles(options, LOADED, loads, { by: 'nothing' });
   const found = await countRows(connection, LOADED, loads);
   for (const [index, load] of loads.entries()) {
-    if (found[index] !== load.rows)
-      throw new CdcError('load.rows', `reading ${load.label}: ${found[index]} rows, and the load wrote ${load.rows}`, {
+    const rows = found[index] ?? 0;
+    if (load.rows !== undefined && rows !== load.rows)
+      throw new CdcError('load.rows', `reading ${load.label}: ${rows} rows, and the load wrote ${load.rows}`, {
         hint: `bring the file back from a copy, or load the table again: cdc reload ${tableName}`,
       });
-    changes += load.rows;
+    changes += rows;
   }
+  const loaded = found.reduce((sum, rows) => sum + rows, 0);
+  if (loaded < (request.leastLoadRows ?? 0))
+    throw new CdcError(
+      'load.rows',
+      `merging ${tableName}: its LOAD files hold ${loaded} rows, and DMS has written ${request.leastLoadRows}`,
+      { hint: `a file is missing: bring it back from a copy, or cdc reload ${tableName}` },
+    );
   unfit.push(...(await takeUnfitRows(unfitOptions, LOADED, loads, { by: 'place' })));
   const double = plan.mode === 'merge' && loads.length > 0 ? await findDoubleKey(options) : undefined;
   if (double !== undefined)

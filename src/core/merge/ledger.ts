@@ -40,6 +40,23 @@ export interface Epoch {
   suffix: number;
 }
 
+/** A change file of DMS that is in the table and still in staging. */
+export interface AppliedFile {
+  /** Below the table's folder. */
+  name: string;
+  size: number;
+  tag: string;
+}
+
+/** Where a table stands that DMS's files make (contract.md 5). */
+export interface DmsState {
+  epoch: { kind: 'load' | 'start'; started: Date };
+  /** The greatest `dms_seq` in the table; null where the files have none. */
+  sequence: string | null;
+  /** In the order in which their changes count. */
+  applied: AppliedFile[];
+}
+
 export interface Plan {
   format: 1;
   seq: number;
@@ -61,6 +78,8 @@ export interface Plan {
   watermark: { before: ChangeNumber | null; after: ChangeNumber | null };
   /** Rows in quarantine from the batches before this one. */
   quarantinedBefore: number;
+  /** Files of DMS only; `epoch` is null then, and the watermark is the number of the definition, below any load of ours. */
+  dms?: DmsState | undefined;
   /** Loose files only: the SHA-256 of every content applied since `olderContents`, this batch's included. */
   contents?: string[] | undefined;
   /** The batch whose `contents` hold the ones before. */
@@ -93,6 +112,18 @@ const planFile = z.object({
   epoch: z.object({ kind: z.enum(['load', 'truncate', 'start']), number, suffix: z.int() }).nullable(),
   watermark: z.object({ before: number.nullable(), after: number.nullable() }),
   quarantined_before: z.int(),
+  dms: z
+    .object({
+      epoch: z.object({
+        kind: z.enum(['load', 'start']),
+        started: z.iso.datetime().transform((text) => new Date(text)),
+      }),
+      sequence: z.string().nullable(),
+      applied: z
+        .array(z.tuple([z.string(), z.number(), z.string()]))
+        .transform((files) => files.map(([name, size, tag]) => ({ name, size, tag }))),
+    })
+    .optional(),
   contents: z.array(z.string()).optional(),
   older_contents: z.int().optional(),
 });
@@ -126,6 +157,7 @@ export function formatPlan(plan: Plan, targetSchema: { name: string; type: strin
       epoch: plan.epoch === null ? null : { ...plan.epoch, number: text(plan.epoch.number) },
       watermark: { before: text(plan.watermark.before), after: text(plan.watermark.after) },
       quarantined_before: plan.quarantinedBefore,
+      dms: plan.dms && { ...plan.dms, applied: plan.dms.applied.map(({ name, size, tag }) => [name, size, tag]) },
       contents: plan.contents,
       older_contents: plan.olderContents,
     },

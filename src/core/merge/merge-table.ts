@@ -3,34 +3,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatTableName, type TableName } from '../change.ts';
 import { tableFolder } from '../change-file/layout.ts';
-import { type ChangeNumber, numberInRun } from '../change-number.ts';
+import type { ChangeNumber } from '../change-number.ts';
 import type { LakeTable } from '../delta/lake-table.ts';
 import { readSnapshot, type Snapshot, updateSnapshot } from '../delta/snapshot.ts';
 import type { Engine } from '../engine/engine.ts';
 import { CdcError, throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import type { Lease } from '../store/lease.ts';
-import type { Store } from '../store/store.ts';
 import type { DataFileSizes } from './apply.ts';
 import { type BatchEffect, runBatch } from './batch.ts';
 import { withMergeLease } from './lake-lease.ts';
-import { type MergeMode, type Plan, readState, type UnfitPolicy } from './ledger.ts';
-import { type KnownRanges, type NextBatch, nextBatch, type Pending, type Standing } from './pending.ts';
-import { prepareBatch } from './prepare-batch.ts';
-import { readStaged } from './staged.ts';
-import { findUpTo } from './up-to.ts';
+import type { MergeMode, Plan, UnfitPolicy } from './ledger.ts';
+import { type LookOptions, lookAtTable, type TableLook } from './look.ts';
+import type { Waiting } from './pending.ts';
 
-export interface MergeTableOptions {
-  staging: Store;
-  lake: Store;
-  table: TableName;
-  /** Identifies this pipeline's merges of the table in the log's `txn`. */
-  appId: string;
+export interface MergeTableOptions extends LookOptions {
   engine: Engine;
   policies: { unfit: UnfitPolicy };
-  mode?: MergeMode;
-  /** The key of a change file or load file in staging: what is pending before it comes first, nothing after it. */
-  upTo?: string | undefined;
   /** Takes the lease from whoever holds it. */
   takeOver?: boolean;
   leaseWaitMs?: number;
@@ -38,12 +27,6 @@ export interface MergeTableOptions {
   gapWaitMs?: number;
   /** How large data files are. */
   sizes?: DataFileSizes;
-  /** Ranges of files known already; filled as files are read. */
-  known?: KnownRanges;
-  /** Takes the change files from `known` alone and lists none. */
-  trustKnown?: boolean;
-  /** The key of a change file: it and those before it are merged, and not looked at. */
-  listAfter?: string | undefined;
   progress: Progress;
   signal?: AbortSignal | undefined;
 }
@@ -64,7 +47,7 @@ export interface TableMergeReport extends TableName {
   /** Nothing was pending (of the file that was asked for). */
   already?: true;
   /** Why something that is there is not merged yet. */
-  waits?: 'loading' | 'gap';
+  waits?: Waiting['reason'];
   /** The same as a sentence. */
   waiting?: string;
 }
@@ -78,15 +61,15 @@ export async function mergeTable(options: MergeTableOptions): Promise<TableMerge
   const lakeTable: LakeTable = { store: lake, folder: tableFolder(table), engine };
   const totals = new Totals(table);
   let snapshot = await readSnapshot(lakeTable);
-  let look = await lookAt(options, snapshot);
+  let look = await lookAtTable(options, snapshot);
   // Without anything to do no lease is taken: a table is looked at far more often than it changes.
-  if (look.pending.batch !== undefined)
+  if (look.next !== undefined)
     await withMergeLease({ ...options, signal }, async (lease) => {
       for (;;) {
         throwIfCancelled(signal);
         snapshot = snapshot === undefined ? await readSnapshot(lakeTable) : await updateSnapshot(lakeTable, snapshot);
-        look = await lookAt(options, snapshot);
-        if (look.pending.batch === undefined) return;
+        look = await lookAtTable(options, snapshot);
+        if (look.next === undefined) return;
         const effect = await mergeOnce(options, lakeTable, lease, snapshot, look);
         if (effect === undefined) {
           // Someone else commits to this table too; let it finish.
@@ -102,7 +85,7 @@ export async function mergeTable(options: MergeTableOptions): Promise<TableMerge
     ...totals.report(snapshot, performance.now() - started),
     ...(watermark == null ? {} : { watermark }),
   };
-  const { waiting } = look.pending;
+  const { waiting } = look;
   if (waiting === undefined) return report;
   const gapWaitMs = options.gapWaitMs ?? GAP_WAIT_MS;
   if (waiting.reason === 'gap' && (await lake.now()).getTime() - waiting.since.getTime() > gapWaitMs)
@@ -112,47 +95,22 @@ export async function mergeTable(options: MergeTableOptions): Promise<TableMerge
   return { ...report, waits: waiting.reason, waiting: waiting.detail };
 }
 
-interface Look {
-  state: Plan | undefined;
-  pending: Pending;
-}
-
-/** What is pending now. */
-async function lookAt(options: MergeTableOptions, snapshot: Snapshot | undefined): Promise<Look> {
-  const { staging, lake, table, appId, known, trustKnown, listAfter, mode = 'merge' } = options;
-  const state = await readState(lake, table, snapshot, appId);
-  const standing = standingOf(state);
-  const staged = await readStaged(staging, table, known, { trustKnown, after: listAfter });
-  const limit = options.upTo === undefined ? undefined : findUpTo(staging, table, staged, standing, options.upTo);
-  const pending = nextBatch(table, staged, standing, { limit, keepHistory: mode === 'append' });
-  return { state, pending };
-}
-
-export function standingOf(state: Plan | undefined): Standing | undefined {
-  if (state === undefined) return undefined;
-  const watermark = state.watermark.after;
-  if (watermark === null)
-    throw new CdcError(
-      'lake.loose',
-      `merging ${formatTableName(state.definition)}: its lake table was made from loose files, which have no numbers`,
-      { hint: 'use another lake folder for the pipeline' },
-    );
-  return { watermark, epoch: state.epoch, definition: state.definition };
-}
-
 async function mergeOnce(
   options: MergeTableOptions,
   table: LakeTable,
   lease: Lease,
   snapshot: Snapshot | undefined,
-  { state, pending }: Look,
+  { state, next }: TableLook,
 ): Promise<BatchEffect | undefined> {
-  const { staging, appId, policies, mode = 'merge', progress, signal } = options;
-  const { batch } = pending;
-  if (batch === undefined) throw new Error('nothing is pending');
-  assertMode(options.table, mode, state, batch.epoch?.kind === 'load');
-  const prepared = await prepareBatch({ staging, lake: table.store, batch, state, snapshot, appId, policies, mode });
-  progress.detail(`merging ${formatTableName(options.table)}: ${describeBatch(batch, prepared.inputs.length)}`);
+  const { policies, mode = 'merge', progress, signal } = options;
+  if (next === undefined) throw new Error('nothing is pending');
+  assertMode(options.table, mode, state, next.isLoad);
+  const prepared = await next.prepare({ snapshot, policies });
+  const files = prepared.inputs.length;
+  const what = next.describe === '' ? '' : `${next.describe}, `;
+  progress.detail(
+    `merging ${formatTableName(options.table)}: ${what}from ${files} file${files === 1 ? '' : 's'}`,
+  );
   return await runBatch({ table, lease, snapshot, state, ...prepared, sizes: options.sizes, progress, signal });
 }
 
@@ -171,15 +129,6 @@ function assertMode(table: TableName, mode: MergeMode, state: Plan | undefined, 
           : `set the mode back, or cdc reload ${name}`,
     },
   );
-}
-
-/** `the load and numbers 1 to 6, from 2 files`. */
-function describeBatch({ epoch, after, end }: NextBatch, files: number): string {
-  const parts = [
-    ...(epoch === undefined ? [] : [`the ${epoch.kind}`]),
-    ...(end > after ? [`numbers ${numberInRun(after) + 1} to ${numberInRun(end)}`] : []),
-  ];
-  return `${parts.join(' and ')}${parts.length === 0 ? '' : ', '}from ${files} file${files === 1 ? '' : 's'}`;
 }
 
 /** Sums up the batches of one call. */

@@ -19,8 +19,8 @@ export interface Standing {
 
 /** Why something that is there cannot be merged yet. */
 export interface Waiting {
-  /** `loading`: its load is not published; `gap`: a number between is missing. */
-  reason: 'loading' | 'gap';
+  /** `loading`: its load is not published; `gap`: a number between is missing; `replaying`: DMS repeats what was there. */
+  reason: 'loading' | 'gap' | 'replaying';
   detail: string;
   /** The files that wait. */
   files: number;

@@ -24,7 +24,10 @@ export interface PrepareRequest {
   mode: MergeMode;
 }
 
-export type PreparedBatch = Pick<BatchRequest, 'plan' | 'loads' | 'changes' | 'numbering' | 'inputs'>;
+export type PreparedBatch = Pick<
+  BatchRequest,
+  'plan' | 'loads' | 'changes' | 'numbering' | 'inputs' | 'expectedRows' | 'leastLoadRows' | 'repeats'
+>;
 
 /** Throws CdcError `input.missing`, `input.changed`, `file.header` before anything is planned. */
 export async function prepareBatch(request: PrepareRequest): Promise<PreparedBatch> {

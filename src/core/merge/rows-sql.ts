@@ -6,6 +6,7 @@ import type { LakeColumn } from '../delta/schema.ts';
 import { quoteName, quotePaths, quoteText } from '../engine/quote.ts';
 import { CdcError } from '../errors.ts';
 import type { ColumnDefinition, TableDefinition } from '../table-definition.ts';
+import { dmsTextSql } from './dms-text.ts';
 
 /** Our own columns beside a table's: `=` cannot stand in a lake name (contract.md 3). */
 export const OURS = {
@@ -79,14 +80,18 @@ export interface ColumnSql {
   text: string;
   value: string;
   fits: string;
+  /** What the column was before an update, where the file says it: the same over `b<index>`. */
+  before?: { text: string; value: string; fits: string };
 }
 
-/** Expressions over a subquery that has `text` under the name `t<index>`. */
+/** Expressions over a subquery that has `text` under the name `t<index>`, and that of `before` as `b<index>`. */
 export function columnsSql(source: Pick<CsvSource, 'layout' | 'definition'>): ColumnSql[] {
   const { layout, definition } = source;
   const places = new Map<number, number>();
+  const befores = new Map<number, number>();
   layout.fields.forEach((role, place) => {
     if (role.is === 'column') places.set(role.index, place);
+    else if (role.is === 'before') befores.set(role.index, place);
   });
   return definition.columns.map((column, index) => {
     const type = parseColumnType(column.type);
@@ -96,8 +101,18 @@ export function columnsSql(source: Pick<CsvSource, 'layout' | 'definition'>): Co
         `column ${column.name} has type ${column.type}, which this version does not follow`,
       );
     const place = places.get(index);
-    const { value, fits } = castSql(type, definition.zeroDates, `t${index}`);
-    return { column, text: place === undefined ? 'NULL::VARCHAR' : textSql(`f${place}`, layout, column), value, fits };
+    const textOf = (at: number) => {
+      const text = textSql(`f${at}`, layout, column);
+      return layout.writer === 'dms' ? dmsTextSql(type, column, text) : text;
+    };
+    const before = befores.get(index);
+    const of = castSql(type, definition.zeroDates, `t${index}`);
+    const sql: ColumnSql = { column, text: place === undefined ? 'NULL::VARCHAR' : textOf(place), ...of };
+    if (before === undefined) return sql;
+    const text = textOf(before);
+    // DMS leaves it empty where there is nothing to say.
+    const given = column.delta === 'string' ? text : `NULLIF(${text}, '')`;
+    return { ...sql, before: { text: given, ...castSql(type, definition.zeroDates, `b${index}`) } };
   });
 }
 

@@ -42,8 +42,15 @@ export interface NumberWindow {
   taken: ReadonlySet<ChangeNumber>;
 }
 
-/** What a row's number is: that of a change, its place in the file, or none where the order does not matter (a load). */
-export type Numbering = { by: 'change'; window: NumberWindow } | { by: 'place' } | { by: 'nothing' };
+/**
+ * What a row's number is: that of a change, its place in the file, its place in the files one after another (`file`: how
+ * many came before), or none where the order does not matter (a load).
+ */
+export type Numbering =
+  | { by: 'change'; window: NumberWindow }
+  | { by: 'place' }
+  | { by: 'order'; file: number }
+  | { by: 'nothing' };
 
 /** Makes an empty table for rows of change or load files. */
 export async function createRowTable({ connection, columns }: StageOptions, table: string): Promise<void> {
@@ -61,8 +68,10 @@ export async function stageFiles(
   numbering: Numbering,
 ): Promise<void> {
   const numbered = numbering.by === 'change';
-  for (const group of groupAlike(sources)) {
-    const insert = (longRows: boolean) => `INSERT INTO ${table} ${rowsSql(options, group, numbering, longRows)}`;
+  const groups = numbering.by === 'order' ? sources.map((source) => [source]) : groupAlike(sources);
+  for (const [index, group] of groups.entries()) {
+    const how: Numbering = numbering.by === 'order' ? { by: 'order', file: numbering.file + index } : numbering;
+    const insert = (longRows: boolean) => `INSERT INTO ${table} ${rowsSql(options, group, how, longRows)}`;
     try {
       await options.connection.run(insert(false)).catch((error: unknown) => {
         if (!isLongRow(error)) throw error;
@@ -107,14 +116,32 @@ function rowsSql(options: StageOptions, group: readonly CsvSource[], numbering: 
   const [first] = group;
   if (first === undefined) throw new Error('no file to stage');
   const given = columnsSql(first);
+  const moved = numbering.by === 'order' ? movedSql(given, options.key) : undefined;
   const values = options.columns.map((target) => {
     const found = given.find(({ column }) => sameName(column.lake, target.lake));
-    return `${found === undefined ? nullSql(target.delta) : found.value} AS ${quoteName(target.lake)}`;
+    const name = quoteName(target.lake);
+    if (found === undefined) return `${nullSql(target.delta)} AS ${name}`;
+    if (moved === undefined || found.before === undefined) return `${found.value} AS ${name}`;
+    return `CASE WHEN part = 0 THEN ${found.before.value} ELSE ${found.value} END AS ${name}`;
   });
+  const marks = `ts, seq, ${OURS.file}, ${fitsSql(given)}, ${keyFitsSql(given, options.key)}`;
+  const rows = `(${textsSql(group, given, numbering, longRows)})`;
+  if (moved === undefined) return `SELECT number, op, ${marks}, ${values.join(', ')} FROM ${rows}`;
+  // An update that moves a row to another key is D of the old key, then I of the new one.
   return (
-    `SELECT number, op, ts, seq, ${OURS.file}, ${fitsSql(given)}, ${keyFitsSql(given, options.key)}, ${values.join(', ')} ` +
-    `FROM (${textsSql(group, given, numbering, longRows)})`
+    `SELECT number - 1 + part, CASE WHEN part = 0 THEN 'D' WHEN ${moved} THEN 'I' ELSE op END, ${marks}, ` +
+    `${values.join(', ')} FROM ${rows} CROSS JOIN (VALUES (0), (1)) parts(part) WHERE part = 1 OR ${moved}`
   );
+}
+
+/** Whether an update has changed the key; undefined where the file does not say what it was. */
+function movedSql(given: readonly ColumnSql[], key: readonly string[]): string | undefined {
+  const parts = given.flatMap(({ column, value, before }, index) =>
+    before === undefined || !key.some((name) => sameName(name, column.lake))
+      ? []
+      : [`(b${index} IS NOT NULL AND ${before.value} IS DISTINCT FROM ${value})`],
+  );
+  return parts.length === 0 ? undefined : `(op = 'U' AND (${parts.join(' OR ')}))`;
 }
 
 /** `number`, `op`, `ts`, `seq`, the file, and every column's text as `t<index>`. */
@@ -131,12 +158,19 @@ export function textsSql(
   const numbers = {
     change: `CASE WHEN regexp_full_match(${seq}, '[0-9]{35}') THEN TRY_CAST(right(${seq}, 19) AS UBIGINT) END`,
     place: 'row_number() OVER ()',
+    // Odd: an update that moves its row needs a number before its own.
+    order: `${numbering.by === 'order' ? BigInt(numbering.file) << 41n : 0n}::UBIGINT + 2 * row_number() OVER () + 1`,
     nothing: '0',
   };
   // No file holds this text, so nothing is NULL but what our own rule makes so.
   const nullText = `null ${randomUUID()}`;
-  const read = readCsvSql(group, { nullText, ordered: numbering.by === 'place', longRows });
-  const texts = given.map(({ text }, index) => `${text} AS t${index}`).join(', ');
+  const read = readCsvSql(group, { nullText, ordered: numbering.by === 'place' || numbering.by === 'order', longRows });
+  const texts = given
+    .flatMap(({ text, before }, index) => [
+      `${text} AS t${index}`,
+      ...(before === undefined ? [] : [`${before.text} AS b${index}`]),
+    ])
+    .join(', ');
   const rows =
     `SELECT ${numbers[numbering.by]} AS number, ${fieldSql(layout, 'op', `'I'`)} AS op, ` +
     `${fieldSql(layout, 'time', 'NULL::VARCHAR')} AS ts, ${seq} AS seq, ${OURS.file}, ${texts} FROM ${read}`;
@@ -151,7 +185,10 @@ export function fitsSql(given: readonly ColumnSql[]): string {
 
 export function keyFitsSql(given: readonly ColumnSql[], key: readonly string[]): string {
   const parts = given
-    .map(({ column, fits }, index) => ({ column, sql: `t${index} IS NOT NULL AND ${fits}` }))
+    .map(({ column, fits, before }, index) => {
+      const was = before === undefined ? '' : ` AND (op <> 'U' OR b${index} IS NULL OR ${before.fits})`;
+      return { column, sql: `t${index} IS NOT NULL AND ${fits}${was}` };
+    })
     .filter(({ column }) => key.some((name) => sameName(name, column.lake)));
   return `(${parts.map(({ sql }) => sql).join(' AND ') || 'true'})`;
 }
@@ -174,9 +211,12 @@ export async function countRows(
   connection: EngineConnection,
   table: string,
   sources: readonly CsvSource[],
+  numbering?: Numbering,
 ): Promise<number[]> {
+  // What a row was before it moved is no row of its own.
+  const counts = numbering?.by === 'order' ? ` AND ${OURS.number} % 2 = 1` : '';
   const rows = await connection.rows(
-    `SELECT ${OURS.file} AS file, count(*) AS rows FROM ${table} WHERE ${OURS.file} IN (SELECT unnest(${quoteTexts(sources.map(({ path }) => path))})) GROUP BY ALL`,
+    `SELECT ${OURS.file} AS file, count(*) AS rows FROM ${table} WHERE ${OURS.file} IN (SELECT unnest(${quoteTexts(sources.map(({ path }) => path))}))${counts} GROUP BY ALL`,
   );
   return sources.map(({ path }) => Number(rows.find(({ file }) => file === path)?.rows ?? 0));
 }

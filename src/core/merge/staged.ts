@@ -2,7 +2,7 @@
 
 import type { TableName } from '../change.ts';
 import { readDefinitions } from '../change-file/definitions.ts';
-import { tableFolder } from '../change-file/layout.ts';
+import { dmsEpochFolder, tableFolder } from '../change-file/layout.ts';
 import { readLoadRecords } from '../change-file/load-record.ts';
 import { parseStagedName } from '../change-file/name.ts';
 import { readNumberRange } from '../change-file/number-range.ts';
@@ -54,7 +54,7 @@ export async function listFiles(
   const files: RangedFile[] = [];
   for (let start = 0; start < wanted.length; start += 32)
     for (const file of await Promise.all(
-      wanted.slice(start, start + 32).map((object) => rangeOf(staging, object, known)),
+      wanted.slice(start, start + 32).map((object) => rangeOf(staging, table, object, known)),
     ))
       if (file !== undefined) files.push(file);
   const isChange = new Set(changes.map(({ key }) => key));
@@ -62,7 +62,12 @@ export async function listFiles(
   return { files, others };
 }
 
-async function rangeOf(staging: Store, object: StoredObject, known: KnownRanges): Promise<RangedFile | undefined> {
+async function rangeOf(
+  staging: Store,
+  table: TableName,
+  object: StoredObject,
+  known: KnownRanges,
+): Promise<RangedFile | undefined> {
   let range = known.get(object.key);
   if (range?.size !== object.size) {
     try {
@@ -70,7 +75,9 @@ async function rangeOf(staging: Store, object: StoredObject, known: KnownRanges)
     } catch (error) {
       // It expired between the listing and now; if it was needed, its numbers are missing and said to be.
       if (error instanceof CdcError && error.code === 'store.not-found') return undefined;
-      throw error;
+      if (!(await isOfDms(staging, table, error))) throw error;
+      // Left from when DMS followed the table.
+      range = { size: object.size, first: undefined, last: undefined };
     }
     known.set(object.key, range);
   }
@@ -81,4 +88,9 @@ async function rangeOf(staging: Store, object: StoredObject, known: KnownRanges)
       `reading ${staging.location}/${object.key}: its numbers fall from ${numberInRun(range.first)} to ${numberInRun(range.last)}`,
     );
   return { key: object.key, size: object.size, first: range.first, last: range.last, modified: object.modified };
+}
+
+async function isOfDms(staging: Store, table: TableName, error: unknown): Promise<boolean> {
+  if (!(error instanceof CdcError) || error.code !== 'file.header') return false;
+  return (await staging.list(dmsEpochFolder(table))).length > 0;
 }

@@ -10,13 +10,11 @@ import { type Engine, withEngine } from '../engine/engine.ts';
 import type { Store } from '../store/store.ts';
 import type { TableDefinition } from '../table-definition.ts';
 import { sumRows } from './apply.ts';
-import { type Epoch, type MergeMode, readState } from './ledger.ts';
-import { standingOf } from './merge-table.ts';
-import { type KnownRanges, nextBatch, type Waiting } from './pending.ts';
+import { type DmsState, type Epoch, type MergeMode, readState } from './ledger.ts';
+import { lookAtTable, standingOf } from './look.ts';
+import type { KnownRanges, Waiting } from './pending.ts';
 import { countQuarantined } from './quarantine.ts';
-import { readStaged } from './staged.ts';
 import { appIdOf } from './target-schema.ts';
-import { findUpTo } from './up-to.ts';
 
 export interface TableStateOptions {
   staging: Store;
@@ -24,8 +22,8 @@ export interface TableStateOptions {
   table: TableName;
   /** As the table's properties say unless told. */
   appId?: string | undefined;
-  mode?: MergeMode;
-  known?: KnownRanges;
+  mode?: MergeMode | undefined;
+  known?: KnownRanges | undefined;
   /** One of its own when there is none; it is only needed to read checkpoints of the log. */
   engine?: Engine;
   signal?: AbortSignal | undefined;
@@ -39,6 +37,8 @@ export interface TableState {
   /** Every change up to it is in the lake. */
   watermark: ChangeNumber;
   epoch: Epoch | null;
+  /** Of a table that DMS's files make. */
+  dms: DmsState | undefined;
   /** The source table as the lake has it. */
   definition: TableDefinition;
   mode: MergeMode;
@@ -74,6 +74,7 @@ export async function tableState(options: TableStateOptions): Promise<TableState
       ...standing,
       version: snapshot.version,
       seq: state.seq,
+      dms: state.dms,
       mode: state.mode,
       rows: sumRows(files),
       dataFiles: files.length,
@@ -86,25 +87,12 @@ export async function tableState(options: TableStateOptions): Promise<TableState
 
 /** What is not merged yet, also of a table that has no lake table yet. */
 export async function pendingState(options: TableStateOptions & { upTo?: string | undefined }): Promise<PendingState> {
-  const { staging, lake, table, known, upTo, mode = 'merge' } = options;
+  const { lake, table, upTo } = options;
   return await usingEngine(options, async (engine) => {
     const snapshot = await readSnapshot({ store: lake, folder: tableFolder(table), engine });
-    const standing = standingOf(await readState(lake, table, snapshot, options.appId ?? appIdOf(snapshot)));
-    const staged = await readStaged(staging, table, known);
-    const limit = upTo === undefined ? undefined : findUpTo(staging, table, staged, standing, upTo);
-    const { pendingFiles, waiting, batch } = nextBatch(table, staged, standing, {
-      limit,
-      keepHistory: mode === 'append',
-    });
-    const taken = batch?.files.filter(({ file }) => file.last > (standing?.watermark ?? -1n)).length ?? 0;
-    const times = staged.files
-      .filter((file) => file.last > (standing?.watermark ?? -1n))
-      .map(({ modified }) => modified.getTime());
-    return {
-      pendingFiles: (limit === undefined ? pendingFiles : taken) + (batch?.epoch?.files.length ?? 0),
-      oldest: times.length === 0 ? undefined : new Date(Math.min(...times)),
-      waiting,
-    };
+    const appId = options.appId ?? appIdOf(snapshot);
+    const { pendingFiles, waiting, next, oldest } = await lookAtTable({ ...options, appId }, snapshot);
+    return { pendingFiles: upTo === undefined ? pendingFiles : (next?.newFiles ?? 0), oldest, waiting };
   });
 }
 

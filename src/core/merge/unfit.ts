@@ -80,8 +80,11 @@ async function unfitPlaces(
   key: readonly string[],
 ): Promise<Map<number, string[]>> {
   const given = columnsSql(source);
-  const misfits = given.map(({ column, fits }, index) => {
-    const misfit = key.some((name) => sameName(name, column.lake)) ? `t${index} IS NULL OR NOT ${fits}` : `NOT ${fits}`;
+  const misfits = given.map(({ column, fits, before }, index) => {
+    const was = before === undefined ? '' : ` OR (op = 'U' AND b${index} IS NOT NULL AND NOT ${before.fits})`;
+    const misfit = key.some((name) => sameName(name, column.lake))
+      ? `t${index} IS NULL OR NOT ${fits}${was}`
+      : `NOT ${fits}`;
     return `CASE WHEN ${misfit} THEN ${index} END`;
   });
   const counts =
@@ -109,6 +112,9 @@ function reasonOf(source: CsvSource, row: ChangeRow, columns: readonly string[])
     .flatMap((column, index) => {
       if (!columns.includes(column.lake)) return [];
       const value = row.values[index] ?? null;
+      const before = row.before?.[index];
+      if (before != null && before !== value)
+        return [`column ${column.name}: "${shorten(before)}" before and "${shorten(value ?? 'NULL')}" after, as ${column.type}`];
       return [
         value === null
           ? `column ${column.name}: NULL in the key`

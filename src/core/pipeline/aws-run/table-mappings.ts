@@ -2,13 +2,9 @@
 
 import { z } from 'zod';
 import type { TableName } from '../../change.ts';
+import { BEFORE_PREFIX, SEQUENCE_COLUMN } from '../../change-file/dms-layout.ts';
 import type { Config } from '../../config.ts';
 import { matchesPattern, SYSTEM_SCHEMAS, splitPattern } from '../../table-pattern.ts';
-
-/** Orders changes within a transaction (reference: DMS files 5.1); the S3 endpoint adds `dms_ts` on its own. */
-export const SEQUENCE_COLUMN = 'dms_seq';
-/** Before the names of columns that say what a row was before an update. */
-export const BEFORE_PREFIX = 'BI_';
 
 /** Names are matched with the same wildcards, and as case-sensitively, as cdc.yaml has them. */
 export function tableMappings(options: {

@@ -1,0 +1,120 @@
+/** From what is pending of DMS's files to what a batch needs: the files with their tags and layouts, and the plan. */
+
+import { formatTableName } from '../change.ts';
+import { dmsLayout } from '../change-file/dms-layout.ts';
+import { tableFolder } from '../change-file/layout.ts';
+import { readHeader } from '../change-file/number-range.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
+import { CdcError } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+import type { LoadSource } from './batch.ts';
+import type { DmsBatch } from './dms-pending.ts';
+import type { DmsTable } from './dms-staged.ts';
+import { checkRows } from './explain-unreadable.ts';
+import { type InputState, storedInput } from './inputs.ts';
+import type { AppliedFile, MergeMode, Plan, PlanInput, UnfitPolicy } from './ledger.ts';
+import type { PreparedBatch } from './prepare-batch.ts';
+import { countQuarantined } from './quarantine.ts';
+import type { CsvSource } from './rows-sql.ts';
+
+export interface PrepareDmsRequest {
+  staging: Store;
+  lake: Store;
+  table: DmsTable;
+  batch: DmsBatch;
+  state: Plan | undefined;
+  snapshot: Snapshot | undefined;
+  appId: string;
+  policies: { unfit: UnfitPolicy };
+  mode: MergeMode;
+}
+
+/** Throws CdcError `input.missing`, `input.changed`, `definition.unknown`, `file.header` before anything is planned. */
+export async function prepareDmsBatch(request: PrepareDmsRequest): Promise<PreparedBatch> {
+  const { staging, lake, table, batch, state, snapshot, appId, policies, mode } = request;
+  const definition = table.definitions.at(-1);
+  const epoch = batch.epoch ?? state?.dms?.epoch;
+  if (definition === undefined || epoch === undefined)
+    throw new CdcError('definition.missing', 'merging files of DMS: nobody says what the columns of the table are', {
+      hint: 'cdc replicate   # writes it down',
+    });
+  const folder = tableFolder(definition);
+  const inputs: InputState[] = [];
+  const planInputs: PlanInput[] = [];
+  const loads: LoadSource[] = [];
+  for (const { key } of batch.loads) {
+    const input = await storedInput(staging, key);
+    inputs.push(input);
+    planInputs.push({ kind: 'load', key, size: input.size, tag: input.tag });
+    const source = await dmsSource(staging, key, input, table);
+    if (source === undefined) continue;
+    // Of one column a row may be a blank line, which the engine passes over: then it is counted strictly.
+    const rows = source.layout.fields.length === 1 ? await checkRows(source, false) : undefined;
+    loads.push({ ...source, rows });
+  }
+  const changes: CsvSource[] = [];
+  const applied: AppliedFile[] = [...batch.before];
+  let expectedRows: number | undefined = 0;
+  for (const { file, applied: known } of batch.inputs) {
+    const input = await storedInput(staging, file.key);
+    if (known !== undefined) assertSame(input, known, formatTableName(definition));
+    inputs.push(input);
+    planInputs.push({ kind: 'changes', key: file.key, size: input.size, tag: input.tag });
+    applied.push({ name: file.key.slice(folder.length), size: input.size, tag: input.tag });
+    const source = await dmsSource(staging, file.key, input, table);
+    if (source !== undefined) changes.push(source);
+    expectedRows = file.scan === undefined || expectedRows === undefined ? undefined : expectedRows + file.scan.rows;
+  }
+  const number = definition.number;
+  const plan: Omit<Plan, 'seq'> = {
+    format: 1,
+    appId,
+    kind: batch.epoch?.kind === 'load' ? 'load' : 'changes',
+    previous: state?.seq ?? null,
+    version: snapshot?.version ?? null,
+    created: (await lake.now()).toISOString(),
+    inputs: planInputs,
+    definition,
+    mode,
+    unfit: policies.unfit,
+    epoch: null,
+    watermark: { before: state?.watermark.after ?? null, after: number },
+    quarantinedBefore: state === undefined ? 0 : await countQuarantined(lake, state),
+    dms: { epoch: { kind: epoch.kind, started: epoch.started }, sequence: batch.sequence, applied },
+  };
+  return {
+    plan,
+    loads,
+    changes,
+    numbering: { by: 'order', file: 0 },
+    inputs,
+    repeats: batch.repeats,
+    ...(expectedRows === undefined ? {} : { expectedRows }),
+    ...(batch.epoch?.rows === undefined ? {} : { leastLoadRows: batch.epoch.rows }),
+  };
+}
+
+/** An applied file that a replay reads again. A store that was moved gives other tags: then the size must do. */
+function assertSame(input: InputState, known: AppliedFile, tableName: string): void {
+  const isComparable = input.tag.startsWith('sha256:') === known.tag.startsWith('sha256:');
+  if (input.size === known.size && (!isComparable || input.tag === known.tag)) return;
+  throw new CdcError(
+    'replay.gone',
+    `merging ${tableName}: ${input.label} is needed again, for changes before it have come since, and it was changed`,
+    { hint: `bring the right file back from a copy, or cdc reload ${tableName}` },
+  );
+}
+
+/** undefined for an empty file. */
+async function dmsSource(
+  staging: Store,
+  key: string,
+  input: InputState,
+  table: DmsTable,
+): Promise<CsvSource | undefined> {
+  const { label, size } = input;
+  const first = await readHeader(staging, key);
+  if (first.length === 0) return undefined;
+  const { layout, definition } = dmsLayout(first, { ...table, file: label });
+  return { label, path: await staging.materialise(key), size, layout, definition };
+}

@@ -1,0 +1,165 @@
+/** What of a table is pending now, whoever writes its files, and how its next batch is made ready. */
+
+import { formatTableName, type TableName } from '../change.ts';
+import type { DmsEpoch } from '../change-file/dms-epoch.ts';
+import { readDefinitions } from '../change-file/definitions.ts';
+import { readLoadRecords } from '../change-file/load-record.ts';
+import { numberInRun } from '../change-number.ts';
+import type { Snapshot } from '../delta/snapshot.ts';
+import { CdcError } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+import { prepareDmsBatch } from './dms-batch.ts';
+import { type DmsBatch, nextDmsBatch } from './dms-pending.ts';
+import { type KnownScans, readCurrentDmsEpochs, readDmsTable } from './dms-staged.ts';
+import type { MergeMode, Plan, UnfitPolicy } from './ledger.ts';
+import { readState } from './ledger.ts';
+import { type KnownRanges, type NextBatch, nextBatch, type Standing, type Waiting } from './pending.ts';
+import { type PreparedBatch, prepareBatch } from './prepare-batch.ts';
+import { readStaged } from './staged.ts';
+import { findUpTo } from './up-to.ts';
+
+export interface LookOptions {
+  staging: Store;
+  lake: Store;
+  table: TableName;
+  appId: string;
+  mode?: MergeMode | undefined;
+  /** The key of a change file or load file in staging: what is pending before it comes first, nothing after it. */
+  upTo?: string | undefined;
+  /** Ranges of files known already; filled as files are read. */
+  known?: KnownRanges | undefined;
+  /** Takes the change files from `known` alone and lists none. */
+  trustKnown?: boolean | undefined;
+  /** The key of a change file: it and those before it are merged, and not looked at. */
+  listAfter?: string | undefined;
+  /** Files of DMS that have been looked into already; filled as files are read. */
+  knownScans?: KnownScans | undefined;
+  /** A load of DMS counts although nobody has recorded that it is complete. */
+  loadComplete?: boolean | undefined;
+  /** How long what a resumed task of DMS repeats waits for its end; 10 minutes unless told. */
+  replayWaitMs?: number | undefined;
+}
+
+/** The next batch, before its files are opened. */
+export interface NextLook {
+  isLoad: boolean;
+  /** Files that no batch has had yet. */
+  newFiles: number;
+  /** `the load and numbers 1 to 6`. */
+  describe: string;
+  prepare(options: { snapshot: Snapshot | undefined; policies: { unfit: UnfitPolicy } }): Promise<PreparedBatch>;
+}
+
+export interface TableLook {
+  state: Plan | undefined;
+  next: NextLook | undefined;
+  waiting: Waiting | undefined;
+  /** Files that hold something not merged yet, whether or not the next batch can take it. */
+  pendingFiles: number;
+  /** When the first of them was published. */
+  oldest: Date | undefined;
+}
+
+export async function lookAtTable(options: LookOptions, snapshot: Snapshot | undefined): Promise<TableLook> {
+  const { staging, lake, table, appId, trustKnown } = options;
+  const state = await readState(lake, table, snapshot, appId);
+  // Whoever is told of each file is told by our own capture.
+  if (trustKnown === true) return await lookAtOurs(options, state);
+  const epochs = await readCurrentDmsEpochs(staging, table, () => readLoadRecords(staging, table));
+  return epochs === undefined ? await lookAtOurs(options, state) : await lookAtDms(options, state, epochs);
+}
+
+async function lookAtOurs(options: LookOptions, state: Plan | undefined): Promise<TableLook> {
+  const { staging, lake, table, appId, known, trustKnown, listAfter, upTo, mode = 'merge' } = options;
+  const standing = standingOf(state);
+  const staged = await readStaged(staging, table, known, { trustKnown, after: listAfter });
+  const limit = upTo === undefined ? undefined : findUpTo(staging, table, staged, standing, upTo);
+  const { batch, waiting, pendingFiles } = nextBatch(table, staged, standing, { limit, keepHistory: mode === 'append' });
+  const isNew = ({ last }: { last: bigint }) => last > (standing?.watermark ?? -1n);
+  return {
+    state,
+    waiting,
+    pendingFiles: pendingFiles + (batch?.epoch?.files.length ?? 0),
+    oldest: oldestOf(staged.files.filter(isNew)),
+    next: batch && {
+      isLoad: batch.epoch?.kind === 'load',
+      newFiles: batch.files.filter(({ file }) => isNew(file)).length + (batch.epoch?.files.length ?? 0),
+      describe: describeBatch(batch),
+      prepare: ({ snapshot, policies }) =>
+        prepareBatch({ staging, lake, batch, state, snapshot, appId, policies, mode }),
+    },
+  };
+}
+
+async function lookAtDms(options: LookOptions, state: Plan | undefined, epochs: DmsEpoch[]): Promise<TableLook> {
+  const { staging, lake, table: name, appId, upTo, loadComplete, replayWaitMs, mode = 'merge' } = options;
+  const definitions = await readDefinitions(staging, name);
+  const table = await readDmsTable(staging, name, {
+    epochs,
+    definitions,
+    state: state?.dms,
+    known: options.knownScans ?? new Map(),
+  });
+  if (upTo !== undefined && ![...table.files, ...table.loads].some(({ key }) => key === upTo))
+    throw new CdcError(
+      'file.unknown',
+      `merging ${staging.location}/${upTo}: it is no change file of ${formatTableName(name)}`,
+      { hint: 'cdc files   # lists them' },
+    );
+  const { batch, waiting, pendingFiles } = nextDmsBatch(name, table, state?.dms, {
+    now: await staging.now(),
+    upTo,
+    loadComplete,
+    replayWaitMs,
+    keepHistory: mode === 'append',
+  });
+  const applied = new Set(state?.dms?.applied.map((file) => file.name));
+  return {
+    state,
+    waiting,
+    pendingFiles,
+    oldest: pendingFiles === 0 ? undefined : oldestOf(table.files.filter((file) => !applied.has(file.name))),
+    next: batch && {
+      isLoad: batch.epoch?.kind === 'load',
+      newFiles: batch.loads.length + batch.inputs.filter((input) => input.applied === undefined).length,
+      describe: describeDmsBatch(batch),
+      prepare: ({ snapshot, policies }) =>
+        prepareDmsBatch({ staging, lake, table, batch, state, snapshot, appId, policies, mode }),
+    },
+  };
+}
+
+export function standingOf(state: Plan | undefined): Standing | undefined {
+  if (state === undefined) return undefined;
+  const watermark = state.watermark.after;
+  if (watermark === null)
+    throw new CdcError(
+      'lake.loose',
+      `merging ${formatTableName(state.definition)}: its lake table was made from loose files, which have no numbers`,
+      { hint: 'use another lake folder for the pipeline' },
+    );
+  return { watermark, epoch: state.epoch, definition: state.definition };
+}
+
+function describeBatch({ epoch, after, end }: NextBatch): string {
+  const parts = [
+    ...(epoch === undefined ? [] : [`the ${epoch.kind}`]),
+    ...(end > after ? [`numbers ${numberInRun(after) + 1} to ${numberInRun(end)}`] : []),
+  ];
+  return parts.join(' and ');
+}
+
+function describeDmsBatch({ epoch, inputs }: DmsBatch): string {
+  const again = inputs.filter(({ applied }) => applied !== undefined).length;
+  const parts = [
+    ...(epoch?.kind === 'load' ? ['the load'] : []),
+    ...(inputs.length > 0 ? ['changes of DMS'] : []),
+    ...(again > 0 && epoch === undefined ? [`${again} files again, for one came late`] : []),
+  ];
+  return parts.join(' and ');
+}
+
+function oldestOf(files: readonly { modified: Date }[]): Date | undefined {
+  const times = files.map(({ modified }) => modified.getTime());
+  return times.length === 0 ? undefined : new Date(Math.min(...times));
+}
