@@ -4,12 +4,14 @@
  */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { TableName } from '../../src/core/change.ts';
 import { readCsv } from '../../src/core/change-file/csv.ts';
+import { DIALECT_KEY } from '../../src/core/change-file/dialect.ts';
+import { putDmsEpoch } from '../../src/core/change-file/dms-epoch.ts';
 import { definitionKey, tableFolder } from '../../src/core/change-file/layout.ts';
 import { publishLoadRecord } from '../../src/core/change-file/load-record.ts';
 import { type ChangeNumber, changeNumber } from '../../src/core/change-number.ts';
@@ -44,8 +46,28 @@ const caseFile = z.strictObject({
   ),
   /** The files that appear before each merge. */
   rounds: z.array(z.array(z.string())),
+  /** Files that DMS wrote: how, and when it began to load; a later record of the same start replaces the first. */
+  dms: z
+    .strictObject({
+      dialect: z.record(z.string(), z.unknown()),
+      epochs: z.array(
+        z.strictObject({
+          kind: z.enum(['load', 'start']).default('load'),
+          started: z.string(),
+          state: z.enum(['loading', 'complete']),
+          caches: z.boolean().default(true),
+          rows: z.int().optional(),
+          round,
+        }),
+      ),
+      /** When a file was written; now unless told. */
+      modified: z.record(z.string(), z.string()).default({}),
+    })
+    .optional(),
   unfit: z.enum(['fail', 'quarantine']).default('fail'),
   mode: z.enum(['merge', 'append']).default('merge'),
+  /** Files taken away before the merge of a round. */
+  removeBefore: z.record(z.string(), z.array(z.string())).default({}),
   /** Files taken away after the round that failed. */
   removeAfterError: z.array(z.string()).default([]),
 });
@@ -100,7 +122,9 @@ export async function stageRound(staging: Store, one: MergeCase, index: number):
   for (const [at, definition] of definitions.entries())
     if (one.definitions[at]?.round === index)
       await staging.put(definitionKey(table, definition.number), JSON.stringify(definitionToJson(definition)));
+  for (const file of one.removeBefore[index] ?? []) await staging.delete(`${tableFolder(table)}${file}`);
   for (const file of one.rounds[index] ?? []) await putFile(staging, one, file);
+  if (one.dms !== undefined) await stageDms(staging, one, index, definitions);
   for (const load of one.loads) {
     if (load.round !== index) continue;
     const number = numberOf(load.number);
@@ -131,6 +155,30 @@ async function putFile(staging: Store, one: MergeCase, file: string): Promise<vo
   const target = join(staging.location, tableFolder(tableOf(one)), file);
   await mkdir(dirname(target), { recursive: true });
   await copyFile(join(FOLDER, one.name, file), target);
+  const modified = one.dms?.modified[file];
+  if (modified !== undefined) await utimes(target, new Date(modified), new Date(modified));
+}
+
+async function stageDms(
+  staging: Store,
+  one: MergeCase,
+  index: number,
+  definitions: readonly TableDefinition[],
+): Promise<void> {
+  if (index === 0) await staging.put(DIALECT_KEY, JSON.stringify(one.dms?.dialect));
+  const definition = definitions.findLast((_, at) => (one.definitions[at]?.round ?? 0) <= index);
+  if (definition === undefined) throw new Error(`${one.name} has no definition`);
+  for (const { started, round: at, ...epoch } of one.dms?.epochs ?? []) {
+    if (at !== index) continue;
+    const record = {
+      ...tableOf(one),
+      ...epoch,
+      started: new Date(started),
+      task: 'test',
+      definition: definition.number,
+    };
+    await putDmsEpoch(staging, record);
+  }
 }
 
 async function* onePiece(body: Buffer): AsyncGenerator<Buffer> {

@@ -104,8 +104,7 @@ function changeRow(
     }
   }
   // A column that a file is older than, or that was dropped.
-  if (definition !== undefined)
-    row.values = definition.columns.map((_, index) => row.values[index] ?? null);
+  if (definition !== undefined) row.values = definition.columns.map((_, index) => row.values[index] ?? null);
   return row;
 }
 

@@ -5,8 +5,8 @@ import { formatChangeNumber } from '../change-number.ts';
 import type { LakeColumn } from '../delta/schema.ts';
 import { quoteName, quoteText } from '../engine/quote.ts';
 import { type Applied, type ApplyOptions, appendRows } from './apply.ts';
-import type { Plan } from './ledger.ts';
 import { lakeRowsSql, materialiseFiles } from './find-rows.ts';
+import type { Plan } from './ledger.ts';
 import { namesSql, nullSql, OURS } from './rows-sql.ts';
 import { CHANGES, LOADED } from './stage.ts';
 
@@ -19,7 +19,9 @@ export async function appendHistory(options: ApplyOptions, plan: Plan, repeats: 
     const seq = quoteText(
       epoch !== null
         ? `${'0'.repeat(16)}${formatChangeNumber(epoch.number)}`
-        : `${dmsTime(dms?.epoch.started ?? new Date(0)).replace('-', '').slice(0, 16)}${'0'.repeat(19)}`,
+        : `${dmsTime(dms?.epoch.started ?? new Date(0))
+            .replace('-', '')
+            .slice(0, 16)}${'0'.repeat(19)}`,
     );
     const marks = (op: string) => ({ _op: quoteText(op), _ts: 'NULL::TIMESTAMPTZ', _seq: seq });
     parts.push(`SELECT 0::UBIGINT AS ${OURS.number}, ${rowSql(options.columns, marks('L'))} FROM ${LOADED}`);

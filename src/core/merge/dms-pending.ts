@@ -148,7 +148,9 @@ function wholeSecond(time: Date): number {
  */
 function belongsTo({ time, scan }: DmsFile, started: Date): boolean {
   if (time >= dmsTime(started)) return true;
-  const second = dmsTime(new Date(wholeSecond(started))).replace('-', '').slice(0, 16);
+  const second = dmsTime(new Date(wholeSecond(started)))
+    .replace('-', '')
+    .slice(0, 16);
   return scan?.greatest !== undefined && scan.greatest.slice(0, 16) >= second;
 }
 
@@ -196,7 +198,7 @@ function beginAgain({ table, ofEpoch, fresh, state, epoch }: Work): Start {
 /** On from where the table stands; from further back where a file comes late. */
 function followOn({ table, staged, fresh, state }: Work): Start {
   const applied = state?.applied ?? [];
-  const last = applied.reduce((most, { name }) => (timeOf(name) > most ? timeOf(name) : most), '');
+  const last = greatest(applied.map(({ name }) => timeOf(name))) ?? '';
   const late = fresh.filter((file) => file.time < last && !isAbove(file, state?.sequence));
   const [first] = late;
   const there = new Map(staged.files.map((file) => [file.name, file]));
@@ -210,7 +212,11 @@ function followOn({ table, staged, fresh, state }: Work): Start {
     const at = inputs.findIndex((input) => input.file.time > file.time);
     inputs.splice(at < 0 ? inputs.length : at, 0, { file, applied: undefined });
   }
-  return { before: applied.slice(0, place).filter(({ name }) => there.has(name)), inputs, fresh: fresh.filter((file) => !late.includes(file)) };
+  return {
+    before: applied.slice(0, place).filter(({ name }) => there.has(name)),
+    inputs,
+    fresh: fresh.filter((file) => !late.includes(file)),
+  };
 }
 
 function isAbove({ scan }: DmsFile, sequence: string | null | undefined): boolean {
@@ -227,7 +233,8 @@ function takeFresh(
   fresh: readonly DmsFile[],
   upTo: DmsFile | undefined,
 ): { taken: DmsFile[]; waiting: Waiting | undefined } {
-  const asked = options.upTo === undefined ? fresh : fresh.filter(({ time }) => upTo !== undefined && time <= upTo.time);
+  const asked =
+    options.upTo === undefined ? fresh : fresh.filter(({ time }) => upTo !== undefined && time <= upTo.time);
   const taken: DmsFile[] = [];
   let reached = state?.sequence ?? undefined;
   let repeating: DmsFile[] = [];
@@ -284,5 +291,8 @@ export function timeOf(name: string): string {
 }
 
 function greatest(texts: readonly (string | undefined)[]): string | undefined {
-  return texts.reduce((most, text) => (text !== undefined && (most === undefined || text > most) ? text : most), undefined);
+  return texts.reduce(
+    (most, text) => (text !== undefined && (most === undefined || text > most) ? text : most),
+    undefined,
+  );
 }

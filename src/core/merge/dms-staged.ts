@@ -68,14 +68,16 @@ export async function readDmsTable(
 const NEAR_MS = 3_600_000;
 
 /** Files that are new, and those that an epoch to come may begin among. What is older than an hour before both is of no use. */
-function neededScans(epochs: readonly DmsEpoch[], state: DmsState | undefined): (name: string, time: string) => boolean {
+function neededScans(
+  epochs: readonly DmsEpoch[],
+  state: DmsState | undefined,
+): (name: string, time: string) => boolean {
   const applied = new Set(state?.applied.map(({ name }) => name));
   const later = epochs.filter(({ started }) => state === undefined || started > state.epoch.started);
   const starts = [...(state === undefined ? [] : [state.epoch]), ...later].map(({ started }) => started.getTime());
   const oldest = dmsTime(new Date(Math.min(Date.now(), ...starts) - NEAR_MS));
   const near = later.map(({ started }) => [dmsTime(new Date(started.getTime() - NEAR_MS)), dmsTime(started)] as const);
-  return (name, time) =>
-    applied.has(name) ? near.some(([from, to]) => time >= from && time < to) : time >= oldest;
+  return (name, time) => (applied.has(name) ? near.some(([from, to]) => time >= from && time < to) : time >= oldest);
 }
 
 async function scanOf(

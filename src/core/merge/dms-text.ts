@@ -18,7 +18,9 @@ export function dmsTextSql(type: ColumnType, column: ColumnDefinition, text: str
     case 'hex': {
       const bare = `regexp_replace(${text}, '^0[xX]', '')`;
       // The binlog strips the zeros that fill up a BINARY.
-      return type.base === 'binary' ? `rpad(${bare}, greatest(length(${bare}), ${2 * (type.length ?? 1)}), '0')` : bare;
+      return type.base === 'binary'
+        ? `rpad(${bare}, greatest(length(${bare}), ${2 * (type.length ?? 1)})::INTEGER, '0')`
+        : bare;
     }
     case 'datetime':
       return column.delta === 'string' ? fractionSql(text, type.fraction ?? 0) : text;

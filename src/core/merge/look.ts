@@ -1,8 +1,8 @@
 /** What of a table is pending now, whoever writes its files, and how its next batch is made ready. */
 
 import { formatTableName, type TableName } from '../change.ts';
-import type { DmsEpoch } from '../change-file/dms-epoch.ts';
 import { readDefinitions } from '../change-file/definitions.ts';
+import type { DmsEpoch } from '../change-file/dms-epoch.ts';
 import { readLoadRecords } from '../change-file/load-record.ts';
 import { numberInRun } from '../change-number.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
@@ -74,7 +74,10 @@ async function lookAtOurs(options: LookOptions, state: Plan | undefined): Promis
   const standing = standingOf(state);
   const staged = await readStaged(staging, table, known, { trustKnown, after: listAfter });
   const limit = upTo === undefined ? undefined : findUpTo(staging, table, staged, standing, upTo);
-  const { batch, waiting, pendingFiles } = nextBatch(table, staged, standing, { limit, keepHistory: mode === 'append' });
+  const { batch, waiting, pendingFiles } = nextBatch(table, staged, standing, {
+    limit,
+    keepHistory: mode === 'append',
+  });
   const isNew = ({ last }: { last: bigint }) => last > (standing?.watermark ?? -1n);
   return {
     state,

@@ -108,9 +108,7 @@ async function mergeOnce(
   const prepared = await next.prepare({ snapshot, policies });
   const files = prepared.inputs.length;
   const what = next.describe === '' ? '' : `${next.describe}, `;
-  progress.detail(
-    `merging ${formatTableName(options.table)}: ${what}from ${files} file${files === 1 ? '' : 's'}`,
-  );
+  progress.detail(`merging ${formatTableName(options.table)}: ${what}from ${files} file${files === 1 ? '' : 's'}`);
   return await runBatch({ table, lease, snapshot, state, ...prepared, sizes: options.sizes, progress, signal });
 }
 

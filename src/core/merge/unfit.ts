@@ -114,7 +114,9 @@ function reasonOf(source: CsvSource, row: ChangeRow, columns: readonly string[])
       const value = row.values[index] ?? null;
       const before = row.before?.[index];
       if (before != null && before !== value)
-        return [`column ${column.name}: "${shorten(before)}" before and "${shorten(value ?? 'NULL')}" after, as ${column.type}`];
+        return [
+          `column ${column.name}: "${shorten(before)}" before and "${shorten(value ?? 'NULL')}" after, as ${column.type}`,
+        ];
       return [
         value === null
           ? `column ${column.name}: NULL in the key`

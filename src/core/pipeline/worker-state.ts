@@ -9,7 +9,10 @@ import type { ProcessIdentity } from '../store/process-identity.ts';
 const problem = z.object({ code: z.string(), message: z.string(), hint: z.string().optional() });
 
 /** Why a merge waits: a load or a file that is not there yet, whoever has the lease, or the write budget until then. */
-const waiting = z.object({ reason: z.enum(['loading', 'gap', 'replaying', 'lease', 'write-budget']), until: z.string().optional() });
+const waiting = z.object({
+  reason: z.enum(['loading', 'gap', 'replaying', 'lease', 'write-budget']),
+  until: z.string().optional(),
+});
 
 const processIdentity = z.object({
   host: z.string(),

@@ -1,7 +1,6 @@
 /** The two endpoints of DMS: the source, and staging in the shape that merge reads (guide, sections 5.1 and 5.2). */
 
 import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
 import { isAwsError } from '../../../aws/aws-error.ts';
 import {
   changeEndpoint,
@@ -12,6 +11,7 @@ import {
 } from '../../../aws/dms.ts';
 import { putObjectIfAbsent, readObject } from '../../../aws/s3.ts';
 import { repeatWhile, waitFor } from '../../../aws/wait.ts';
+import { DIALECT_KEY, formatDialect, parseDialect } from '../../../change-file/dialect.ts';
 import type { BucketPlace } from '../../../config.ts';
 import { CdcError } from '../../../errors.ts';
 import { type AwsContext, compare, type Difference, idOf, owned, type Resource, type StepId } from '../resource.ts';
@@ -170,10 +170,7 @@ function differing(is: object, wanted: object): Difference[] {
     }));
 }
 
-/** What merge must know of the files that DMS writes; beside them, so that it goes where they go. */
-const DIALECT_KEY = '_cdc/dialect.json';
-const dialectSchema = z.object({ format: z.literal(1), null: z.string(), timestamp_column: z.string() });
-
+/** What merge must know of the files that DMS writes lies beside them, so that it goes where they go. */
 function dialectKey({ prefix }: BucketPlace): string {
   return prefix === '' ? DIALECT_KEY : `${prefix}/${DIALECT_KEY}`;
 }
@@ -183,7 +180,7 @@ async function nullTextOf({ session }: AwsContext, staging: BucketPlace): Promis
   const text = await readObject(session, staging.bucket, key);
   if (text === undefined) return undefined;
   try {
-    return dialectSchema.parse(JSON.parse(text)).null;
+    return parseDialect(text).null;
   } catch (cause) {
     throw new CdcError('aws.dialect', `reading s3://${staging.bucket}/${key}: it is none of ours`, {
       hint: 'bring it back from a copy: files in staging cannot be read without it',
@@ -194,17 +191,13 @@ async function nullTextOf({ session }: AwsContext, staging: BucketPlace): Promis
 
 /** Random, so that no text of any row can be taken for NULL; chosen once, whoever comes second takes the first's. */
 async function chooseNullText(context: AwsContext, staging: BucketPlace): Promise<string> {
-  const dialect = {
-    format: 1,
-    null: `<null ${randomBytes(12).toString('base64url')}>`,
-    timestamp_column: TIMESTAMP_COLUMN,
-  };
+  const nullText = `<null ${randomBytes(12).toString('base64url')}>`;
   const known = await nullTextOf(context, staging);
   if (known !== undefined) return known;
   await putObjectIfAbsent(context.session, {
     bucket: staging.bucket,
     key: dialectKey(staging),
-    body: `${JSON.stringify(dialect)}\n`,
+    body: formatDialect({ null: nullText, timestampColumn: TIMESTAMP_COLUMN }),
   });
-  return (await nullTextOf(context, staging)) ?? dialect.null;
+  return (await nullTextOf(context, staging)) ?? nullText;
 }
