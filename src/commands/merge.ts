@@ -2,7 +2,7 @@
 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
+import { type Context, defineCommand, parseTableName, type RenderFacts } from '../cli/command.ts';
 import { type MergedTable, mergedTable } from '../cli/merged-table.ts';
 import { type Column, count, textTable } from '../cli/table.ts';
 import { formatTableName, type TableName } from '../core/change.ts';
@@ -49,7 +49,11 @@ export type MergeOptions = LooseFileOptions | PendingOptions;
 
 export interface MergeReport {
   tables: MergedTable[];
-  engine: 'local';
+  engine: 'local' | 'glue';
+  /** Of the Glue job; null where none was started. */
+  run?: string | null;
+  /** How long it ran, as it is billed. */
+  run_seconds?: number;
   /** The same bytes were applied before, so nothing was done. */
   already?: true;
   /** Nothing was done: `files` is what waits. */
@@ -66,7 +70,11 @@ export const command = defineCommand({
     again: { help: 'loose file: apply it although the same bytes were applied before' },
     watch: { short: 'w', help: 'merge whenever a file arrives, until Ctrl-C' },
     'take-over': { help: 'take the table from another merge that will not come back; asks first' },
-    engine: { value: 'ENGINE', help: 'what does the work: local', default: 'merge.engine, else local' },
+    engine: {
+      value: 'ENGINE',
+      help: 'what does the work: local, or glue on target aws',
+      default: 'merge.engine, else local; target aws: glue',
+    },
   },
   changes: true,
   asks: true,
@@ -120,40 +128,60 @@ export const command = defineCommand({
     return { kind: 'loose', file, table, key, columns, lake, again: input.has('again'), takeOver };
   },
 
-  async run(options: MergeOptions, context: Context): Promise<MergeReport> {
-    const question = 'Take the table from whoever merges it now? Two at once would undo each other.';
-    if (options.takeOver && !(await context.confirm(question))) throw new CancelledError('nothing was merged');
-    return options.kind === 'loose' ? mergeLoose(options, context) : mergePipeline(options, context);
+  async onAws() {
+    const { mergeOnAws } = await import('./on-aws/merge.ts');
+    return async (options: MergeOptions, context: Context) => {
+      const isGlue = options.kind === 'pending' && (await context.config(options.overrides)).merge.engine === 'glue';
+      if (isGlue) await askToTakeOver(options, context);
+      const report: MergeReport = isGlue ? await mergeOnAws(options, context) : await runMerge(options, context);
+      return { text: renderMerge(report, context.terminal), json: report, exitCode: exitCodeOf(report) };
+    };
   },
-
-  render(report, { columns }) {
-    const merged = report.tables.filter(({ files, changes }) => files > 0 || changes > 0);
-    if (report.dry_run === true && merged.length > 0)
-      return merged.map((one) => `would merge ${count(one.files, 'file')} of ${formatTableName(one)}`).join('\n');
-    if (merged.length === 0)
-      return report.already === true
-        ? 'already merged: the same bytes were applied before (--again applies them)'
-        : report.tables.some(({ waiting }) => waiting !== undefined)
-          ? 'nothing was merged'
-          : 'already merged: nothing is pending';
-    const table: Column<MergedTable>[] = [
-      { title: 'table', value: ({ schema, table }) => `${schema}.${table}` },
-      { title: 'files', value: ({ files }) => files, right: true },
-      { title: 'changes', value: ({ changes }) => changes, right: true },
-      { title: 'inserted', value: ({ inserted }) => inserted, right: true },
-      { title: 'updated', value: ({ updated }) => updated, right: true },
-      { title: 'deleted', value: ({ deleted }) => deleted, right: true },
-      ...(merged.some(({ quarantined }) => quarantined > 0)
-        ? [{ title: 'quarantined', value: ({ quarantined }: MergedTable) => quarantined, right: true }]
-        : []),
-      { title: 'version', value: ({ version }) => version, right: true },
-      { title: 'seconds', value: ({ seconds }) => seconds.toFixed(2), right: true, drop: 1 },
-    ];
-    return textTable(merged, table, { width: columns });
-  },
-
-  exitCode: (report) => (report.tables.some(({ error }) => error !== undefined) ? 1 : 0),
+  run: runMerge,
+  render: renderMerge,
+  exitCode: exitCodeOf,
 });
+
+async function askToTakeOver(options: MergeOptions, context: Context): Promise<void> {
+  const question = 'Take the table from whoever merges it now? Two at once would undo each other.';
+  if (options.takeOver && !(await context.confirm(question))) throw new CancelledError('nothing was merged');
+}
+
+async function runMerge(options: MergeOptions, context: Context): Promise<MergeReport> {
+  await askToTakeOver(options, context);
+  return options.kind === 'loose' ? mergeLoose(options, context) : mergePipeline(options, context);
+}
+
+function renderMerge(report: MergeReport, { columns }: RenderFacts): string {
+  if (report.engine === 'glue' && report.dry_run === true) return 'would start a run of the Glue job';
+  const merged = report.tables.filter(({ files, changes }) => files > 0 || changes > 0);
+  if (report.dry_run === true && merged.length > 0)
+    return merged.map((one) => `would merge ${count(one.files, 'file')} of ${formatTableName(one)}`).join('\n');
+  if (merged.length === 0)
+    return report.already === true
+      ? 'already merged: the same bytes were applied before (--again applies them)'
+      : report.tables.some(({ waiting }) => waiting !== undefined)
+        ? 'nothing was merged'
+        : 'already merged: nothing is pending';
+  const table: Column<MergedTable>[] = [
+    { title: 'table', value: ({ schema, table }) => `${schema}.${table}` },
+    { title: 'files', value: ({ files }) => files, right: true },
+    { title: 'changes', value: ({ changes }) => changes, right: true },
+    { title: 'inserted', value: ({ inserted }) => inserted, right: true },
+    { title: 'updated', value: ({ updated }) => updated, right: true },
+    { title: 'deleted', value: ({ deleted }) => deleted, right: true },
+    ...(merged.some(({ quarantined }) => quarantined > 0)
+      ? [{ title: 'quarantined', value: ({ quarantined }: MergedTable) => quarantined, right: true }]
+      : []),
+    { title: 'version', value: ({ version }) => version, right: true },
+    { title: 'seconds', value: ({ seconds }) => seconds.toFixed(2), right: true, drop: 1 },
+  ];
+  return textTable(merged, table, { width: columns });
+}
+
+function exitCodeOf(report: MergeReport): 0 | 1 {
+  return report.tables.some(({ error }) => error !== undefined) ? 1 : 0;
+}
 
 async function mergeLoose(options: LooseFileOptions, context: Context): Promise<MergeReport> {
   const { flags, progress, signal, cwd } = context;

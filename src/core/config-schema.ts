@@ -58,7 +58,7 @@ export function configSchema(folder: string) {
     foreign_key_cascades: oneOf(['refuse', 'accept']).default('refuse'),
   });
   const merge = keyed({
-    engine: oneOf(['local'], ['spark', 'glue']).default('local'),
+    engine: oneOf(['local', 'glue'], ['spark']).optional(),
     unfit: oneOf(['fail', 'quarantine']).default('fail'),
     zero_dates: oneOf(['null', 'fail', 'text']).default('null'),
     write_budget: bytesPerHour.prefault('20GB'),
@@ -94,7 +94,8 @@ export function configSchema(folder: string) {
         foreignKeyCascades: capture.foreign_key_cascades,
       },
       merge: {
-        engine: merge.engine,
+        // The plain `cdc merge` is done where the pipeline runs.
+        engine: merge.engine ?? (rest.target === 'aws' ? 'glue' : 'local'),
         unfit: merge.unfit,
         zeroDates: merge.zero_dates,
         writeBudgetBytesPerHour: merge.write_budget,
@@ -102,6 +103,8 @@ export function configSchema(folder: string) {
       },
     };
     refuseMixedSlots(values, { aws, dms }, issue);
+    if (values.target === 'local' && values.merge.engine === 'glue')
+      issue(['merge', 'engine'], 'glue is for target: aws');
     if (values.target === 'local') {
       const places = folderPlaces(folder, { staging, lake }, issue);
       return {

@@ -53,7 +53,7 @@ export interface Config {
     foreignKeyCascades: 'refuse' | 'accept';
   };
   merge: {
-    engine: 'local';
+    engine: 'local' | 'glue';
     /** What happens to a row that does not fit its type. */
     unfit: 'fail' | 'quarantine';
     zeroDates: ZeroDates;

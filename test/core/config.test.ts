@@ -134,7 +134,11 @@ tables:
     ['- a', 'yaml: the file does not hold keys (name: …) (cdc.yaml:1)'],
     ['name: a\nname: b', 'yaml: Map keys must be unique (cdc.yaml:2)'],
     ['name: a\ntarget: gcp', 'target: gcp is not known here: write one of local, aws (cdc.yaml:2)'],
-    ['name: a\nmerge: { engine: spark }', 'merge.engine: spark is not built yet: write local (cdc.yaml:2)'],
+    [
+      'name: a\nmerge: { engine: spark }',
+      'merge.engine: spark is not built yet: write one of local, glue (cdc.yaml:2)',
+    ],
+    ['name: a\nmerge: { engine: glue }', 'merge.engine: glue is for target: aws (cdc.yaml:2)'],
     ['name: a\nlake: s3://bucket', 'lake: s3:// is not built yet for target local: write a folder (cdc.yaml:2)'],
     ['name: a\nstaging: s3://bucket', 'staging: s3:// is not built yet for target local: write a folder (cdc.yaml:2)'],
     ['name: a\nlake: staging', 'lake: lies in the same folder as staging: give each its own (cdc.yaml:2)'],
@@ -177,7 +181,7 @@ tables:
       ]),
     ).toEqual([
       'lake: takes the path of a folder (env CDC_LAKE)',
-      'merge.engine: sprak is not known here: write local (flag --engine)',
+      'merge.engine: sprak is not known here: write one of local, glue (flag --engine)',
     ]);
   });
 });

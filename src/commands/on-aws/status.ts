@@ -3,7 +3,12 @@
 import type { Answer, Context } from '../../cli/command.ts';
 import { openRunOnAws } from '../../cli/open-aws.ts';
 import { textTable } from '../../cli/table.ts';
-import { type AwsStatusReport, isUnwellOnAws, statusOnAws as status } from '../../core/pipeline/aws-run/status.ts';
+import {
+  type AwsMergeStatus,
+  type AwsStatusReport,
+  isUnwellOnAws,
+  statusOnAws as status,
+} from '../../core/pipeline/aws-run/status.ts';
 
 export async function statusOnAws(options: { exitCode: boolean }, context: Context): Promise<Answer> {
   const report = await status(await openRunOnAws(context));
@@ -23,7 +28,7 @@ function render({ aws, slots, tables, worker }: AwsStatusReport): string {
       ? []
       : [`behind       source ${seconds(aws.latency.source_seconds)}, files ${seconds(aws.latency.target_seconds)}`]),
     `function     ${aws.function.state}${aws.function.last_error === null ? '' : `; last error ${aws.function.last_error.time}: ${aws.function.last_error.text}`}`,
-    `merge        ${aws.merge === null ? 'never ran' : `run ${aws.merge.run}: ${aws.merge.state}${aws.merge.error === null ? '' : `: ${aws.merge.error}`}`}`,
+    ...(aws.merges.length === 0 ? ['merge        never ran'] : aws.merges.map(mergeLine)),
     `sweep        every hour: ${aws.sweep}`,
     ...(aws.resumes_from === null ? [] : [`goes on from ${aws.resumes_from}: cdc start`]),
     `store        ${slots.store}`,
@@ -43,6 +48,11 @@ function render({ aws, slots, tables, worker }: AwsStatusReport): string {
     row.error === null ? [] : ['', row.error.message, `  → ${row.error.hint ?? 'cdc logs'}`],
   );
   return [...lines, '', table, ...errors].join('\n');
+}
+
+/** One of the last runs. */
+function mergeLine({ run, state, started_at, error, seconds }: AwsMergeStatus): string {
+  return `merge        run ${run}: ${state}, ${seconds} s${started_at === null ? '' : `, began ${started_at}`}${error === null ? '' : `: ${error}`}`;
 }
 
 function seconds(value: number | null): string {

@@ -2,6 +2,7 @@
 
 import type { Answer, Context } from '../../cli/command.ts';
 import { openRunOnAws } from '../../cli/open-aws.ts';
+import type { RunTable } from '../../core/pipeline/aws-run/run-report.ts';
 import { findArrival, triggerOnAws as trigger } from '../../core/pipeline/aws-run/trigger.ts';
 
 export async function triggerOnAws(options: { file: string }, context: Context): Promise<Answer> {
@@ -21,7 +22,14 @@ export async function triggerOnAws(options: { file: string }, context: Context):
       `file    ${report.file}`,
       `run     ${report.run ?? '-'}`,
       `result  ${report.state}${report.reason === null ? '' : `: ${report.reason}`}`,
+      ...(report.tables ?? []).filter(({ files, error }) => files > 0 || error !== undefined).map(lineOf),
     ].join('\n'),
     json: report,
+    exitCode: report.tables?.some(({ error }) => error !== undefined) ? 1 : 0,
   };
+}
+
+function lineOf({ schema, table, inserted, updated, deleted, version, error }: RunTable): string {
+  const did = `${inserted} inserted, ${updated} updated, ${deleted} deleted: version ${version}`;
+  return `merged  ${schema}.${table}: ${error === undefined ? did : `${error.message}${error.hint === undefined ? '' : ` → ${error.hint}`}`}`;
 }

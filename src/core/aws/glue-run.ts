@@ -31,10 +31,18 @@ export function isUnderWay(run: JobRun): boolean {
 }
 
 /** The new run, or undefined while another one runs: the job has one at a time. */
-export async function startRun(session: AwsSession, job: string): Promise<string | undefined> {
+export async function startRun(
+  session: AwsSession,
+  job: string,
+  /** Absent: the job's own. The API says that given ones replace those, so all are given. */
+  given?: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
   try {
     const reply = await ask(session, 'glue:StartJobRun', `starting the Glue job ${job}`, (options) =>
-      clientFor(session).send(new StartJobRunCommand({ JobName: job }), options),
+      clientFor(session).send(
+        new StartJobRunCommand({ JobName: job, ...(given === undefined ? {} : { Arguments: { ...given } }) }),
+        options,
+      ),
     );
     return replied(reply.JobRunId, 'JobRunId');
   } catch (error) {

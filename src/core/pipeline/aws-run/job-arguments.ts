@@ -1,36 +1,12 @@
-/**
- * What every run of the Glue job is given: Spark and Delta as the script needs them, and the pipeline as one JSON argument.
- * The script (scripts/glue/merge_changes.py) reads `--pipeline`; the rest is Glue's.
- */
+/** What runs of the Glue job are given: Spark and Delta as the script needs them, and the pipeline (scripts/glue/merge_changes.py). */
 
+import { formatTableName, type TableName } from '../../change.ts';
 import type { Config } from '../../config.ts';
 import { glueLogs } from '../aws/names.ts';
 
-/** What the script must know of a pipeline. All else lies in staging and lake. Nothing in it is secret: Glue logs arguments. */
-export interface PipelineArgument {
-  /** In the `appId` of every merge: `cdc/{name}/{schema}.{table}`. */
-  name: string;
-  /** `s3://bucket/prefix/`, with a slash at its end. */
-  staging: string;
-  lake: string;
-  /** As cdc.yaml has them, in its order: one that names a table counts before one with wildcards, else the last that fits. */
-  tables: { pattern: string; mode: 'mirror' | 'append'; key?: readonly string[] }[];
-  exclude: readonly string[];
-  unfit: 'fail' | 'quarantine';
-}
-
-export function pipelineArgument(config: Config): PipelineArgument {
-  return {
-    name: config.name,
-    staging: config.staging.location,
-    lake: config.lake.location,
-    tables: config.tables.map(({ pattern, mode, key }) => ({ pattern, mode, ...(key && { key }) })),
-    exclude: config.exclude,
-    unfit: config.merge.unfit,
-  };
-}
-
+/** Of every run. Nothing in it is secret: Glue logs arguments. `modules`: where the zip of the script's modules lies. */
 export function jobArguments(config: Config, modules: string): Record<string, string> {
+  const append = config.tables.filter(({ mode }) => mode === 'append').map(({ pattern }) => pattern);
   return {
     '--job-language': 'python',
     '--datalake-formats': 'delta',
@@ -42,6 +18,30 @@ export function jobArguments(config: Config, modules: string): Record<string, st
     // Bookmarks remember files by their time; what is merged stands in the lake's own log.
     '--job-bookmark-option': 'job-bookmark-disable',
     '--custom-logGroup-prefix': glueLogs(config.name),
-    '--pipeline': JSON.stringify(pipelineArgument(config)),
+    '--staging': config.staging.location,
+    '--lake': config.lake.location,
+    '--pipeline': config.name,
+    '--unfit': config.merge.unfit,
+    ...(append.length === 0 ? {} : { '--append': append.join(',') }),
   };
+}
+
+/** What one merge asks for, on top. */
+export interface MergeRequest {
+  /** Empty: all. */
+  tables?: readonly TableName[];
+  /** The key of a file in staging: what is pending of its table comes first, nothing after it. */
+  file?: string | undefined;
+  takeOver?: boolean;
+}
+
+/** Undefined: those of the job alone. */
+export function runArguments(request: MergeRequest): Record<string, string> | undefined {
+  const { tables = [], file, takeOver = false } = request;
+  const given = {
+    ...(tables.length === 0 ? {} : { '--tables': tables.map(formatTableName).join(',') }),
+    ...(file === undefined ? {} : { '--file': file }),
+    ...(takeOver ? { '--take_over': 'true' } : {}),
+  };
+  return Object.keys(given).length === 0 ? undefined : given;
 }

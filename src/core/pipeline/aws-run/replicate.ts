@@ -27,7 +27,7 @@ import {
 import { ensureConnections } from './connections.ts';
 import { startDatabase } from './database-power.ts';
 import { despiteLostReply } from './despite-lost-reply.ts';
-import { mergeOnGlue } from './follow-glue-run.ts';
+import { mergeOnGlue, refuseFailed } from './follow-glue-run.ts';
 import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
 import { checkBinlogReaches, readPosition, type SourceView, viewSource } from './source-view.ts';
 import { resumeSweep } from './sweep.ts';
@@ -313,6 +313,7 @@ export async function mergeLoad(run: AwsRun): Promise<AwsReplicateReport['merge'
     progress.warn(`the load is not merged: there is no Glue job ${names.job}`);
     return null;
   }
-  const { id, seconds } = await mergeOnGlue({ session, job: names.job, progress });
-  return { run: id, seconds };
+  const merged = await mergeOnGlue(run);
+  refuseFailed(merged);
+  return { run: merged.id, seconds: merged.seconds };
 }

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { findEndpoint, findReplicationInstance } from '../../aws/dms.ts';
 import { findTask, type ReplicationTask, type TableStatistics, tableStatistics } from '../../aws/dms-task.ts';
-import { latestRuns } from '../../aws/glue-run.ts';
+import { type JobRun, latestRuns } from '../../aws/glue-run.ts';
 import { findSchedule } from '../../aws/glue-schedule.ts';
 import { findFunction } from '../../aws/lambda.ts';
 import { readLogLines } from '../../aws/log-events.ts';
@@ -58,6 +58,14 @@ export interface AwsTaskStatus {
   reason: string | null;
 }
 
+export interface AwsMergeStatus {
+  run: string;
+  state: string;
+  started_at: string | null;
+  seconds: number;
+  error: string | null;
+}
+
 export interface AwsStatusReport {
   target: 'aws';
   slots: { source: string; capture: string; store: string; merge: string };
@@ -76,7 +84,10 @@ export interface AwsStatusReport {
     /** Where `cdc start` goes on after `stop --all`. */
     resumes_from: string | null;
     function: { state: string; last_error: { time: string; text: string } | null };
-    merge: { run: string; state: string; started_at: string | null; seconds: number; error: string | null } | null;
+    /** The last run of the Glue job. */
+    merge: AwsMergeStatus | null;
+    /** The last ones, newest first. */
+    merges: AwsMergeStatus[];
     /** The hourly start of the job: `activated`, `deactivated` after `cdc stop`. */
     sweep: string;
     cost: RunningCost;
@@ -103,7 +114,8 @@ export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
   const statistics = leading === undefined ? [] : await tableStatistics(session, leading);
   const failure = leading && taskProblem(leading);
   const latency = await taskLatency(run, leading);
-  const merge = merges?.[0];
+  const lastMerges = (merges ?? []).slice(0, LAST_MERGES).map(mergeStatus);
+  const [merge] = lastMerges;
   const databaseState = config.source.kind === 'rds' ? (database?.status ?? 'absent') : 'not ours';
   return {
     target: 'aws',
@@ -140,22 +152,26 @@ export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
       latency,
       resumes_from: (await notesIfReadable(run))?.retired?.from ?? null,
       function: { state: fn?.state ?? 'absent', last_error: fn === undefined ? null : await lastError(run) },
-      merge:
-        merge === undefined
-          ? null
-          : {
-              run: merge.id,
-              state: merge.state,
-              started_at: merge.startedAt?.toISOString() ?? null,
-              seconds: merge.seconds,
-              error: merge.error ?? null,
-            },
+      merge: merge ?? null,
+      merges: lastMerges,
       sweep: schedule?.state.toLowerCase() ?? 'absent',
       cost: runningCost(
         config,
         standingOf({ database: database?.status, instance: instance?.status, isSweeping: isSweeping(schedule) }),
       ),
     },
+  };
+}
+
+const LAST_MERGES = 5;
+
+function mergeStatus(run: JobRun): AwsMergeStatus {
+  return {
+    run: run.id,
+    state: run.state,
+    started_at: run.startedAt?.toISOString() ?? null,
+    seconds: run.seconds,
+    error: run.error ?? null,
   };
 }
 

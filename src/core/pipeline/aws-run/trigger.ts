@@ -9,6 +9,7 @@ import type { Store } from '../../store/store.ts';
 import { awsOf } from '../aws/names.ts';
 import { followRun } from './follow-glue-run.ts';
 import type { AwsRun } from './run.ts';
+import type { RunTable } from './run-report.ts';
 
 export interface AwsTriggerReport {
   /** As the event has them: `s3://bucket`, the key within the bucket, the file's name. */
@@ -21,6 +22,8 @@ export interface AwsTriggerReport {
   seconds: number | null;
   /** What the function said. */
   reason: string | null;
+  /** What the run says it did, table by table; null when nobody waited, or it said nothing. */
+  tables: RunTable[] | null;
 }
 
 const answerSchema = z.object({
@@ -41,7 +44,7 @@ export async function findArrival({
   config,
   staging,
   file,
-}: TriggerRun): Promise<Pick<AwsTriggerReport, 'store' | 'key' | 'file'>> {
+}: TriggerRun): Promise<Pick<AwsTriggerReport, 'store' | 'key' | 'file'> & { stagingKey: string }> {
   const { bucket, prefix } = awsOf(config).staging;
   const root = prefix === '' ? '' : `${prefix}/`;
   const key = keyInStaging(file, `s3://${bucket}/${root}`);
@@ -51,7 +54,12 @@ export async function findArrival({
       `looking for ${file}: staging (${staging.location}) holds no change file of that name`,
       { hint: '`cdc files` lists what is there' },
     );
-  return { store: `s3://${bucket}`, key: `${root}${key}`, file: key.slice(key.lastIndexOf('/') + 1) };
+  return {
+    store: `s3://${bucket}`,
+    key: `${root}${key}`,
+    file: key.slice(key.lastIndexOf('/') + 1),
+    stagingKey: key,
+  };
 }
 
 export async function triggerOnAws(
@@ -61,12 +69,12 @@ export async function triggerOnAws(
   },
 ): Promise<AwsTriggerReport> {
   const { session, config, names, progress, wait } = options;
-  const arrival = await findArrival(options);
+  const { stagingKey, ...arrival } = await findArrival(options);
   const event = arrivalEvent({ bucket: awsOf(config).staging.bucket, key: arrival.key, region: session.region });
   progress.update(`calling ${names.function}`);
   const invoked = await invokeFunction(session, names.function, event);
   for (const line of invoked.log) progress.detail(line);
-  const report: AwsTriggerReport = { ...arrival, run: null, state: 'woken', seconds: null, reason: null };
+  const report: AwsTriggerReport = { ...arrival, run: null, state: 'woken', seconds: null, reason: null, tables: null };
   if (!invoked.ok) {
     if (invoked.error !== 'ConcurrentRunsExceededException')
       throw new CdcError(
@@ -94,8 +102,8 @@ export async function triggerOnAws(
       },
     );
   if (run === null || !wait) return { ...report, run, reason };
-  const { state, seconds } = await followRun({ session, job: names.job, progress }, run);
-  return { ...report, run, state, seconds, reason };
+  const { state, seconds, report: merged } = await followRun(options, run);
+  return { ...report, run, state, seconds, reason, tables: merged?.tables ?? null };
 }
 
 function keyInStaging(file: string, root: string): string {

@@ -7,6 +7,7 @@ import { CdcError } from '../../errors.ts';
 import type { Progress } from '../../progress.ts';
 import { type JobPackage, jobPackage } from '../aws-run/job-package.ts';
 import { type LambdaPackage, lambdaPackage } from '../aws-run/lambda-package.ts';
+import { RUN_RIGHTS } from '../aws-run/run-rights.ts';
 import { desiredResources } from './desired.ts';
 import { runGraph } from './graph.ts';
 import { awsNames, awsOf } from './names.ts';
@@ -41,7 +42,7 @@ export interface AwsView {
   steps: readonly AwsStep[];
   expectedSeconds: number;
   cost: Cost;
-  /** IAM actions for init and destroy. */
+  /** IAM actions for init and destroy, and for the commands that run what was made. */
   rights: readonly string[];
 }
 
@@ -67,7 +68,7 @@ export async function lookAtAws(options: AwsOptions): Promise<AwsView> {
     steps,
     expectedSeconds: expectedSeconds(steps),
     cost: costOf(config),
-    rights: rightsNeeded(resources),
+    rights: [...new Set([...rightsNeeded(resources), ...RUN_RIGHTS])].sort(),
   };
 }
 

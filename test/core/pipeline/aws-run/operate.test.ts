@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CloudWatch } from '@aws-sdk/client-cloudwatch';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { rightsNeeded } from '../../../../src/core/pipeline/aws/rights.ts';
@@ -19,9 +18,17 @@ import { findBadRequests } from '../../../support/aws/request-oracle.ts';
 import { ensureLambdaBundled } from '../../../support/build.ts';
 import { startTestServer, type TestServer } from '../../../support/servers.ts';
 import { temporaryFolder } from '../../../support/temp-folder.ts';
-import { alterAnswers, hasWorld, makeMerge, makeWorld, testConfig, type World, watchCalls } from './world.ts';
+import {
+  alterAnswers,
+  hasWorld,
+  makeMerge,
+  makeWorld,
+  NODE_MODULES,
+  testConfig,
+  type World,
+  watchCalls,
+} from './world.ts';
 
-const NODE_MODULES = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
 const FILE = 'shop/orders/20261123-101530123.csv';
 
 describe.skipIf(!(await hasWorld()))('a pipeline on AWS with its merge', () => {
@@ -75,7 +82,9 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS with its merge', () => {
       message: expect.stringContaining('no such bucket'),
     });
     const report = await statusOnAws(world.run);
-    expect(report.aws.merge).toMatchObject({ state: 'FAILED', error: expect.stringContaining('no such bucket') });
+    const failed = { state: 'FAILED', error: expect.stringContaining('no such bucket') };
+    expect(report.aws.merge).toMatchObject(failed);
+    expect(report.aws.merges).toMatchObject([failed]);
     expect(isUnwellOnAws(report)).toBe(true);
   });
 
@@ -88,6 +97,7 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS with its merge', () => {
       state: 'SUCCEEDED',
       seconds: expect.any(Number),
       reason: null,
+      tables: [],
     });
     expect(await trigger(`s3://shop-staging/${FILE}`)).toMatchObject({ key: FILE, state: 'SUCCEEDED' });
     expect(await runs()).toEqual(['SUCCEEDED', 'SUCCEEDED']);

@@ -1,5 +1,7 @@
 /** A pipeline on an emulated account as `init` leaves it, with a real MySQL as its source, for tests of what runs on it. */
 
+import { fileURLToPath } from 'node:url';
+
 import { STSClient } from '@aws-sdk/client-sts';
 import { inject, onTestFinished } from 'vitest';
 import { createReplicationInstance, findReplicationInstance } from '../../../../src/core/aws/dms.ts';
@@ -138,6 +140,9 @@ export async function openTestSession(aws: AwsEmulator, clock: FakeClock, signal
   for (const [name, value] of Object.entries(aws.env)) process.env[name] = value;
   return openSession({ clock, ...(signal === undefined ? {} : { signal }) });
 }
+
+/** What functions of the emulator may import. */
+export const NODE_MODULES = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
 
 /** The Glue job and the function that wakes it. */
 export async function makeMerge(world: World): Promise<void> {

@@ -171,8 +171,11 @@ def start_job_run(original, self, *args, **kwargs):
     run = self.job_runs[-1]
     run.glue_version = self.glue_version
     command = os.environ.get("CDC_EMU_GLUE_CMD")
-    if command and "--emulator-fail" not in (run.arguments or {}):
-        start_script(self, run, shlex.split(command))
+    if "--emulator-fail" not in (run.arguments or {}):
+        if command:
+            start_script(self, run, shlex.split(command))
+        else:
+            write_log(self, run, ['{"tables": [], "engine": "spark"}'])
     return run_id
 
 
@@ -223,12 +226,7 @@ def wait_for(job, run, files):
     lines = run.process.communicate()[0].decode("utf-8", "replace").splitlines()
     for file in files:
         shutil.rmtree(file, ignore_errors=True) if os.path.isdir(file) else os.unlink(file)
-    logs = logs_backends[job.backend.account_id][job.backend.region_name]
-    group = (run.arguments or {}).get("--custom-logGroup-prefix", LOG_PREFIX) + "/output"
-    logs.ensure_log_group(group)
-    logs.create_log_stream(group, run.job_run_id)
-    now = int(time.time() * 1000)
-    logs.put_log_events(group, run.job_run_id, [{"timestamp": now, "message": line} for line in lines or [""]])
+    write_log(job, run, lines or [""])
     if run._status != "RUNNING":
         return
     code, said = run.process.returncode, [line for line in lines if line.strip()]
@@ -236,3 +234,12 @@ def wait_for(job, run, files):
     if code != 0:
         run.error = said[-1][:400] if said else f"Command failed with exit code {code}"
     run._status = "SUCCEEDED" if code == 0 else "FAILED"
+
+
+def write_log(job, run, lines):
+    logs = logs_backends[job.backend.account_id][job.backend.region_name]
+    group = (run.arguments or {}).get("--custom-logGroup-prefix", LOG_PREFIX) + "/output"
+    logs.ensure_log_group(group)
+    logs.create_log_stream(group, run.job_run_id)
+    now = int(time.time() * 1000)
+    logs.put_log_events(group, run.job_run_id, [{"timestamp": now, "message": line} for line in lines])
