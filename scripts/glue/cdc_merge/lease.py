@@ -51,15 +51,19 @@ def acquire_lease(
 ) -> Lease:
     """Takes the lease or raises CdcError `lease.held` naming its holder. `take_over`: from whoever holds it, since the
     caller has asked a person."""
+    lease_id = str(uuid.uuid4())
     while True:
         current = highest_generation(store, folder)
-        if current is not None and not take_over and not _is_free(store, current, run_is_over):
-            raise _held(store, folder, current)
+        if current is not None:
+            # Our own of a moment ago, which a late listing did not show when it was written, stands in nobody's way.
+            is_mine = current.state == "held" and current.holder is not None and current.holder.lease_id == lease_id
+            if not (take_over or is_mine or _is_free(store, current, run_is_over)):
+                raise _held(store, folder, current)
         holder = LeaseHolder(
             identity=run.identity or own_identity(),
             engine=run.engine,
             run_id=run.run_id,
-            lease_id=str(uuid.uuid4()),
+            lease_id=lease_id,
             since=iso_time(store.now()),
             job=run.job,
         )

@@ -17,6 +17,8 @@ class StoredObject:
     key: str
     size: int
     modified: datetime
+    tag: str | None = None
+    """As tag_of gives it, where a listing tells it (S3)."""
 
 
 class Store(Protocol):
@@ -54,7 +56,8 @@ class Store(Protocol):
         """Removes; an absent key is no error."""
 
     def tag_of(self, key: str) -> str | None:
-        """What identifies the content: the ETag on S3, `sha256:<hex>` on folders. None when it is not there."""
+        """What identifies the content: the ETag on S3 (without its quotes), `sha256:<hex>` on folders.
+        None when it is not there."""
 
     def now(self) -> datetime:
         """The store's clock, for leases."""
