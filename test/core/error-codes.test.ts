@@ -6,9 +6,18 @@ import { COMMANDS } from '../../src/commands/index.ts';
 import { ERROR_CODES } from '../../src/core/error-codes.ts';
 
 const SOURCE = new URL('../../src', import.meta.url).pathname;
-const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts') && !name.endsWith('error-codes.ts'))
-  .map((name) => ({ name, text: withoutComments(readFileSync(join(SOURCE, name), 'utf8')) }));
+const SCRIPTS = new URL('../../scripts/glue', import.meta.url).pathname;
+const files = [...filesIn(SOURCE, '.ts'), ...filesIn(SCRIPTS, '.py')].map(({ name, text }) => ({
+  name,
+  // Quotes as TypeScript has them.
+  text: name.endsWith('.py') ? text.replaceAll('"', "'").replace(/(?=\bCdcError\()/g, 'new ') : text,
+}));
+
+function filesIn(folder: string, ending: string): { name: string; text: string }[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(ending) && !name.endsWith('error-codes.ts'))
+    .map((name) => ({ name, text: withoutComments(readFileSync(join(folder, name), 'utf8')) }));
+}
 
 function withoutComments(text: string): string {
   return text.replace(/^\s*(\/\*\*|\*|\/\/).*$/gm, '');

@@ -9,13 +9,9 @@ import { tableFolder } from '../../src/core/change-file/layout.ts';
 import type { Snapshot } from '../../src/core/delta/snapshot.ts';
 import { CdcError } from '../../src/core/errors.ts';
 import { assertUnchanged } from '../../src/core/merge/inputs.ts';
-import { type MergeMode, putPlan, readState, type UnfitPolicy } from '../../src/core/merge/ledger.ts';
-import { standingOf } from '../../src/core/merge/merge-table.ts';
-import { nextBatch } from '../../src/core/merge/pending.ts';
-import { prepareBatch } from '../../src/core/merge/prepare-batch.ts';
-import { readStaged } from '../../src/core/merge/staged.ts';
+import { type MergeMode, putPlan, type UnfitPolicy } from '../../src/core/merge/ledger.ts';
+import { lookAtTable } from '../../src/core/merge/look.ts';
 import { targetSchema } from '../../src/core/merge/target-schema.ts';
-import { findUpTo } from '../../src/core/merge/up-to.ts';
 import type { Store } from '../../src/core/store/store.ts';
 import type { CdcMergeChild } from './cdc-merge-child.ts';
 
@@ -47,27 +43,11 @@ export async function mergeWithoutRows(
   let files = 0;
   try {
     for (;;) {
-      const state = await readState(lake, table, snapshot, appId);
-      const standing = standingOf(state);
-      const staged = await readStaged(staging, table);
-      const limit = upTo === undefined ? undefined : findUpTo(staging, table, staged, standing, upTo);
-      const { batch, waiting } = nextBatch(table, staged, standing, { limit, keepHistory: mode === 'append' });
-      if (batch === undefined)
-        return {
-          snapshot,
-          outcome: { error: null, waits: waiting?.reason, waiting: waiting?.detail, files },
-        };
-      const policies = { unfit };
-      const { plan, inputs, loads, changes } = await prepareBatch({
-        staging,
-        lake,
-        batch,
-        state,
-        snapshot,
-        appId,
-        policies,
-        mode,
-      });
+      const look = await lookAtTable({ staging, lake, table, appId, mode, upTo }, snapshot);
+      const { state, next, waiting } = look;
+      if (next === undefined)
+        return { snapshot, outcome: { error: null, waits: waiting?.reason, waiting: waiting?.detail, files } };
+      const { plan, inputs, loads, changes } = await next.prepare({ snapshot, policies: { unfit } });
       const replace = mode === 'merge' && plan.kind === 'load' && plan.epoch?.kind !== 'start';
       const earlier = [...loads, ...changes].map(({ definition }) => definition);
       if (state !== undefined && !replace) earlier.push(state.definition);

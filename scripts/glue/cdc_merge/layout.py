@@ -66,6 +66,10 @@ def load_record_folder(table: TableName) -> str:
     return f"_cdc/loads/{table_folder(table)}"
 
 
+def dms_epoch_folder(table: TableName) -> str:
+    return f"_cdc/dms/{table_folder(table)}"
+
+
 def batch_folder(table: TableName) -> str:
     """In the lake: the ledger's plans."""
     return f"{table_folder(table)}_cdc/batches/"

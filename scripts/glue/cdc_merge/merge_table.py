@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from .batch import PreparedBatch, prepare_batch
 from .change_number import number_in_run
+from .dms_epoch import read_current_dms_epochs
 from .errors import CdcError
 from .lake_snapshot import LakeSnapshot
 from .layout import TableName
@@ -142,6 +143,12 @@ def _look_at(options: MergeOptions, table: TableName, engine: BatchEngine, known
     """What is pending now."""
     snapshot = engine.snapshot(table)
     state = read_state(options.lake, table, None if snapshot is None else snapshot.txns.get(options.app_id))
+    if read_current_dms_epochs(options.staging, table) is not None:
+        raise CdcError(
+            "engine.dms",
+            f"merging {table}: DMS writes its files, and this job reads those of cdc's own capture only",
+            "cdc merge --engine local",
+        )
     standing = standing_of(state)
     staged = read_staged(options.staging, table, known)
     limit = None if options.up_to is None else find_up_to(options.staging, table, staged, standing, options.up_to)

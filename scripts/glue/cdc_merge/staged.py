@@ -9,7 +9,7 @@ from .change_number import number_in_run
 from .csv_range import NumberRange, read_number_range
 from .definition import read_definitions
 from .errors import CdcError
-from .layout import TableName, name_of_folder, table_folder
+from .layout import TableName, dms_epoch_folder, name_of_folder, table_folder
 from .load_record import read_load_records
 from .names import parse_staged_name
 from .store import Store, StoredObject
@@ -50,11 +50,11 @@ def _list_files(staging: Store, table: TableName, known: KnownRanges) -> tuple[l
         return [], others
     # A range read each; on S3 they are worth having side by side.
     with ThreadPoolExecutor(min(_READERS, len(changes))) as readers:
-        ranged = list(readers.map(lambda one: _range_of(staging, one, known), changes))
+        ranged = list(readers.map(lambda one: _range_of(staging, table, one, known), changes))
     return [file for file in ranged if file is not None], others
 
 
-def _range_of(staging: Store, one: StoredObject, known: KnownRanges) -> RangedFile | None:
+def _range_of(staging: Store, table: TableName, one: StoredObject, known: KnownRanges) -> RangedFile | None:
     found = known.get(one.key)
     if found is None or found.size != one.size:
         try:
@@ -63,7 +63,10 @@ def _range_of(staging: Store, one: StoredObject, known: KnownRanges) -> RangedFi
             # It expired between the listing and now; if it was needed, its numbers are missing and said to be.
             if error.code == "store.not-found":
                 return None
-            raise
+            if error.code != "file.header" or not staging.list(dms_epoch_folder(table)):
+                raise
+            # Left from when DMS followed the table.
+            found = NumberRange(one.size, None, None)
         known[one.key] = found
     if found.first is None or found.last is None:
         return None
