@@ -36,7 +36,10 @@ export interface CdcMergeChild {
 }
 
 export function startCdcMergeChild(python = 'python3', environment: NodeJS.ProcessEnv = process.env): CdcMergeChild {
-  const child: ChildProcessWithoutNullStreams = spawn(python, [CHILD_SCRIPT], { stdio: 'pipe', env: environment });
+  const child: ChildProcessWithoutNullStreams = spawn(python, [CHILD_SCRIPT], {
+    stdio: 'pipe',
+    env: { ...environment, PYTHONDONTWRITEBYTECODE: '1' },
+  });
   const waiting = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
   let complaint = '';
   let questions = 0;

@@ -11,6 +11,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "glue"))
@@ -21,11 +22,12 @@ from cdc_merge.errors import CdcError  # noqa: E402
 from cdc_merge.folder_store import FolderStore  # noqa: E402
 from cdc_merge.inputs import assert_unchanged  # noqa: E402
 from cdc_merge.lake_snapshot import LakeSnapshot  # noqa: E402
-from cdc_merge.layout import TableName  # noqa: E402
+from cdc_merge.layout import TableName, table_folder  # noqa: E402
 from cdc_merge.ledger import format_plan, parse_plan, plan_key  # noqa: E402
 from cdc_merge.merge_lease import cancelled_by_signals, merge_lease_of  # noqa: E402
 from cdc_merge.merge_table import BatchEffect, MergeOptions, merge_table  # noqa: E402
 from cdc_merge.process_identity import ProcessIdentity, own_identity  # noqa: E402
+from cdc_merge.staged import list_staged_tables  # noqa: E402
 from cdc_merge.store import open_store  # noqa: E402
 
 
@@ -91,9 +93,13 @@ def merge(question):
     return answer
 
 
+@cache
+def opened_store(location, hard_links):
+    return open_store(location) if hard_links is None else FolderStore(location, hard_links)
+
+
 def store(question):
-    location = question["location"]
-    opened = FolderStore(location, question["hard_links"]) if "hard_links" in question else open_store(location)
+    opened = opened_store(question["location"], question.get("hard_links"))
     arguments = dict(question["arguments"])
     if "body" in arguments:
         arguments["body"] = base64.b64decode(arguments["body"])
@@ -109,13 +115,6 @@ def to_json(value):
     if hasattr(value, "modified"):
         return {"key": value.key, "size": value.size, "modified": value.modified.timestamp() * 1000, "tag": value.tag}
     return value.timestamp() * 1000 if hasattr(value, "timestamp") else value
-
-
-def put_all(question):
-    """Puts many keys that somebody else puts too; says which it was first at."""
-    opened = open_store(question["location"])
-    mine = question["body"] * 200
-    return [number for number in range(question["keys"]) if opened.put_if_absent(f"race/{number}", mine)]
 
 
 held = {}
@@ -159,7 +158,13 @@ def set_pace(question):
     leases.RENEW_EVERY_SECONDS = question["renew_every_seconds"]
 
 
-ANSWERS = {one.__name__: one for one in (merge, store, put_all, acquire, use_lease, rewrite_plan, set_pace)}
+def folders(question):
+    """The tables of a staging folder, and the folder of each."""
+    tables = list_staged_tables(open_store(question["location"]))
+    return [{"schema": one.schema, "table": one.table, "folder": table_folder(one)} for one in tables]
+
+
+ANSWERS = {one.__name__: one for one in (merge, store, acquire, use_lease, rewrite_plan, set_pace, folders)}
 printing = threading.Lock()
 
 
