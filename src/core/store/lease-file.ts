@@ -14,6 +14,8 @@ export interface LeaseHolder extends ProcessIdentity {
   leaseId: string;
   /** When it was acquired. */
   since: string;
+  /** The Glue job whose run `runId` is; absent elsewhere. */
+  job?: string | undefined;
 }
 
 /** One generation; `unreadable` is one that another version or a torn write left. */
@@ -34,6 +36,7 @@ const leaseFile = z.object({
   run_id: z.string(),
   lease_id: z.string(),
   since: z.string(),
+  job: z.string().optional(),
   host: z.string(),
   pid: z.int(),
   started: z.string().optional(),

@@ -99,9 +99,11 @@ export async function describeLease(store: Store, folder: string): Promise<Lease
 
 async function isFree(store: Store, current: LeaseGeneration): Promise<boolean> {
   if (current.state === 'released') return true;
-  // Not ours to judge, and Spark's commit on S3 is not conditional: never by time alone.
-  if (current.state === 'unreadable' || current.holder.engine === 'spark') return false;
+  // Not ours to judge.
+  if (current.state === 'unreadable') return false;
   if (await isGone(current.holder)) return true;
+  // Spark's commit on S3 is not conditional: never by time alone.
+  if (current.holder.engine === 'spark') return false;
   return (await store.now()).getTime() - current.written.getTime() >= FREE_AFTER_MS;
 }
 
@@ -217,7 +219,8 @@ class HeldLease implements Lease {
 
 function describeHolder(current: LeaseGeneration): string {
   if (current.state === 'unreadable') return `a file this version cannot read (${current.reason})`;
-  const { engine, host, pid, since } = current.holder;
+  const { engine, host, pid, since, runId, job } = current.holder;
+  if (job !== undefined) return `${engine}, run ${runId} of the Glue job ${job}, since ${since}`;
   return `${engine} on ${host} (pid ${pid}) since ${since}`;
 }
 
