@@ -3,7 +3,7 @@
 // Runs a proof in full, where `npm test` takes a sample of it, and writes what came of it to docs/proof.json.
 //   kills: kill -9 of workers, merges and database servers while transactions go on; each seed on each server.
 //   aws: every call of init, replicate, stop, start and destroy (or each N-th) loses its reply, and every one finds no
-//     network; about 6 s a call.
+//     network, about 6 s a call; and the built command line is killed by kill -9 in each of them, at calls that seeds choose.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,6 +30,8 @@ if (!['kills', 'aws'].includes(what) || !(count >= 1) || !Number.isInteger(first
   console.error(`usage: ${usage}`);
   process.exit(2);
 }
+/** Each kills each of the five commands once. */
+const AWS_SEEDS = [1, 2, 3, 4];
 const seeds = Array.from({ length: count }, (_, index) => first + index);
 
 const git = (...args) => execFileSync('git', args, { cwd: repository, encoding: 'utf8' }).trim();
@@ -59,14 +61,18 @@ async function proveKills() {
 }
 
 async function proveAws() {
-  const tests = ['test/core/pipeline/aws/every-call.test.ts', 'test/core/pipeline/aws-run/faults.test.ts'];
-  const code = await run({ CDC_PROOF_EVERY: String(every) }, ...tests);
+  const tests = [
+    'test/core/pipeline/aws/every-call.test.ts',
+    'test/core/pipeline/aws-run/faults.test.ts',
+    'test/e2e/aws-kills.test.ts',
+  ];
+  const code = await run({ CDC_PROOF_EVERY: String(every), CDC_PROOF_SEEDS: AWS_SEEDS.join(',') }, ...tests);
   const runs = readResults();
   const failures = runs.filter(({ failure, met }) => failure !== undefined || !met);
   const calls = {};
   for (const { phase, kind } of runs) calls[`${phase}, ${kind}`] = (calls[`${phase}, ${kind}`] ?? 0) + 1;
   write({ every, calls, failures: failures.length, failed: failures });
-  console.log(`${runs.length} calls went wrong, ${failures.length} failures: ${target}`);
+  console.log(`${runs.length} calls went wrong or were the last, ${failures.length} failures: ${target}`);
   return runs.length === 0 || failures.length > 0 || code !== 0;
 }
 
