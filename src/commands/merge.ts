@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Context, defineCommand, parseTableName, type RenderFacts } from '../cli/command.ts';
 import { type MergedTable, mergedTable } from '../cli/merged-table.ts';
+import { openNamedLake } from '../cli/named-lake.ts';
 import { type Column, count, textTable } from '../cli/table.ts';
 import { formatTableName, type TableName } from '../core/change.ts';
 import { needStagedFile } from '../core/change-file/find-file.ts';
@@ -19,7 +20,6 @@ import {
   mergePending,
 } from '../core/pipeline/merge-pending.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
-import { openLocalStore } from '../core/store/local.ts';
 
 /** A file of nobody's pipeline, described by flags. */
 export interface LooseFileOptions {
@@ -66,7 +66,7 @@ export const command = defineCommand({
     table: { value: 'TABLE', repeat: true, help: 'schema.table: of the loose file; or merge these tables only' },
     key: { value: 'COLUMNS', repeat: true, help: "loose file: the key's columns, separated by commas" },
     columns: { value: 'LIST', help: 'loose file: its columns in order, with MySQL types; a bare name is text' },
-    lake: { value: 'DIR', help: 'loose file: the folder of the lake; needs no cdc.yaml' },
+    lake: { value: 'DIR', help: 'loose file: the folder of the lake, or s3://bucket/prefix; needs no cdc.yaml' },
     again: { help: 'loose file: apply it although the same bytes were applied before' },
     watch: { short: 'w', help: 'merge whenever a file arrives, until Ctrl-C' },
     'take-over': { help: 'take the table from another merge that will not come back; asks first' },
@@ -191,7 +191,7 @@ async function mergeLoose(options: LooseFileOptions, context: Context): Promise<
       ...options,
       file: resolve(cwd, options.file),
       dryRun: flags.dryRun,
-      lake: openLocalStore(resolve(cwd, options.lake)),
+      lake: openNamedLake(options.lake, context),
       engine,
       progress,
       signal,

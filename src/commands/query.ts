@@ -1,12 +1,13 @@
 /** Reads the lake tables with SQL. */
 
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { type Context, defineCommand } from '../cli/command.ts';
+import { openNamedLake } from '../cli/named-lake.ts';
 import { count, textTable } from '../cli/table.ts';
+import { openStores } from '../core/pipeline/pipeline.ts';
 import { formatBytes } from '../core/quantity.ts';
 import { describeLake, type LakeTableSummary, type QueryResult, queryLake } from '../core/query/query.ts';
-import { openLocalStore } from '../core/store/local.ts';
 
 export interface QueryOptions {
   /** Absent: list the tables. */
@@ -21,7 +22,13 @@ const DEFAULT_MEMORY_BYTES = 768e6;
 
 export const command = defineCommand({
   arguments: { sql: { help: 'a SELECT; without it the tables are listed' } },
-  options: { lake: { value: 'DIR', help: 'the folder of a lake; needs no cdc.yaml', default: 'lake: of cdc.yaml' } },
+  options: {
+    lake: {
+      value: 'DIR',
+      help: 'the folder of a lake, or s3://bucket/prefix; needs no cdc.yaml',
+      default: 'lake: of cdc.yaml',
+    },
+  },
   description: `
     Runs a SELECT (DuckDB's SQL) over the lake tables, each visible as schema.table at its newest version. It only
     reads: neither the lake nor the source can be changed by it. Without SQL it lists the tables with their rows and
@@ -38,7 +45,7 @@ export const command = defineCommand({
   async run({ sql, lake }: QueryOptions, context: Context): Promise<QueryReport> {
     const place = await placeOf(lake, context);
     const engine = {
-      lake: openLocalStore(place.lake),
+      lake: place.lake,
       memoryLimit: formatBytes(place.memoryBytes),
       tempDirectory: place.spill,
       signal: context.signal,
@@ -80,13 +87,13 @@ export const command = defineCommand({
 async function placeOf(lake: string | undefined, context: Context) {
   if (lake !== undefined)
     return {
-      lake: resolve(context.cwd, lake),
+      lake: openNamedLake(lake, context),
       spill: join(tmpdir(), 'cdc'),
       memoryBytes: DEFAULT_MEMORY_BYTES,
     };
   const config = await context.config();
   return {
-    lake: config.lake.location,
+    lake: openStores(config, context.env.variables).lake,
     spill: join(config.stateFolder, 'spill'),
     memoryBytes: config.merge.memoryLimitBytes,
   };

@@ -8,6 +8,7 @@ import { readDefinitions } from '../core/change-file/definitions.ts';
 import { findStagedFile, needStagedFile } from '../core/change-file/find-file.ts';
 import { showFile } from '../core/change-file/show.ts';
 import { CdcError } from '../core/errors.ts';
+import { openStores } from '../core/pipeline/pipeline.ts';
 import { openLocalStore } from '../core/store/local.ts';
 import type { Store } from '../core/store/store.ts';
 
@@ -61,7 +62,7 @@ async function locate(options: ShowOptions, context: Context) {
     throw error;
   });
   if (config === undefined) return { store: openLocalStore(dirname(path)), key: basename(path), definition: undefined };
-  const staging = openLocalStore(config.staging.location);
+  const { staging } = openStores(config, context.env.variables);
   const staged = isThere
     ? await findStagedFile(staging, context.cwd, options.file)
     : await needStagedFile(staging, context.cwd, options.file);

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { type AwsConfig, awsSchema, dmsSchema } from './config-aws.ts';
 import { keyed, oneOf, shorthand } from './config-keys.ts';
-import { bucketPlaces, folderPlaces, placeKeys } from './config-place.ts';
+import { bucketPlaces, freePlaces, isBucketUrl, placeKeys } from './config-place.ts';
 import { type SourceConfig, sourceSchema } from './config-source.ts';
 import { parseBytes, parseDuration } from './quantity.ts';
 import { splitPattern } from './table-pattern.ts';
@@ -53,7 +53,7 @@ export function configSchema(folder: string) {
   const source = sourceSchema(folder);
   const capture = keyed({
     max_file_bytes: bytes.prefault('64MB'),
-    max_delay: duration.prefault('500ms'),
+    max_delay: duration.optional(),
     truncate: oneOf(['apply', 'stop']).default('apply'),
     foreign_key_cascades: oneOf(['refuse', 'accept']).default('refuse'),
   });
@@ -87,11 +87,9 @@ export function configSchema(folder: string) {
     const values = {
       ...rest,
       source: rest.source ?? source.parse(rest.target === 'aws' ? 'rds' : 'private'),
-      capture: {
-        maxFileBytes: capture.max_file_bytes,
-        maxDelayMs: capture.max_delay,
-        truncate: capture.truncate,
-        foreignKeyCascades: capture.foreign_key_cascades,
+      s3: {
+        ...(aws?.region === undefined ? {} : { region: aws.region }),
+        ...(aws?.profile === undefined ? {} : { profile: aws.profile }),
       },
       merge: {
         // The plain `cdc merge` is done where the pipeline runs.
@@ -102,32 +100,38 @@ export function configSchema(folder: string) {
         memoryLimitBytes: merge.memory_limit,
       },
     };
-    refuseMixedSlots(values, { aws, dms }, issue);
     if (values.target === 'local' && values.merge.engine === 'glue')
       issue(['merge', 'engine'], 'glue is for target: aws');
-    if (values.target === 'local') {
-      const places = folderPlaces(folder, { staging, lake }, issue);
+    const valuesAt = (places: Record<'staging' | 'lake', string>) => {
+      const inBucket = isBucketUrl(places.staging);
       return {
         ...values,
-        staging: { location: places.staging, keepMs: staging.keep ?? DAY_MS },
+        staging: { location: places.staging, keepMs: staging.keep ?? (inBucket ? 7 : 1) * DAY_MS },
         lake: { location: places.lake },
+        capture: {
+          maxFileBytes: capture.max_file_bytes,
+          // On S3 every file costs requests, here and in every merge.
+          maxDelayMs: capture.max_delay ?? (inBucket ? 60_000 : 500),
+          truncate: capture.truncate,
+          foreignKeyCascades: capture.foreign_key_cascades,
+        },
       };
+    };
+    if (values.target === 'local') {
+      const places = freePlaces(folder, { staging, lake }, issue);
+      refuseMixedSlots(values, { aws: Object.values(places).some(isBucketUrl) ? undefined : aws, dms }, issue);
+      return valuesAt(places);
     }
+    refuseMixedSlots(values, { aws, dms }, issue);
     const places = bucketPlaces(values.name, { staging, lake }, issue);
     const { class: instanceClass, full_load_tasks, max_batch_interval } = dms ?? dmsDefaults;
     const awsConfig: AwsConfig = {
-      ...(aws?.region === undefined ? {} : { region: aws.region }),
-      ...(aws?.profile === undefined ? {} : { profile: aws.profile }),
+      ...values.s3,
       staging: places.staging,
       lake: places.lake,
       dms: { instanceClass, fullLoadTasks: full_load_tasks, maxBatchSeconds: max_batch_interval },
     };
-    return {
-      ...values,
-      staging: { location: places.locations.staging, keepMs: staging.keep ?? 7 * DAY_MS },
-      lake: { location: places.locations.lake },
-      aws: awsConfig,
-    };
+    return { ...valuesAt(places.locations), aws: awsConfig };
   });
 }
 
@@ -143,5 +147,7 @@ function refuseMixedSlots(
     issue(['source'], 'private is for target local: write rds, or the URL of a server that DMS can reach');
   if (target === 'local' && source.kind === 'rds') issue(['source'], 'rds is for target: aws');
   if (target === 'local')
-    for (const [key, value] of Object.entries(keys)) if (value !== undefined) issue([key], 'is for target: aws');
+    for (const [key, value] of Object.entries(keys))
+      if (value !== undefined)
+        issue([key], key === 'aws' ? 'is for target: aws, and for staging or lake on s3://' : 'is for target: aws');
 }

@@ -31,7 +31,7 @@ lake: lake
 
 capture:
   max_file_bytes: 64MB          # a change file closes at the first of the two,
-  max_delay: 500ms              # at the end of a transaction
+  max_delay: 500ms              # at the end of a transaction; with staging on S3 rather 60s: each file costs requests
   truncate: apply               # TRUNCATE TABLE on the source: apply, or stop the table
   foreign_key_cascades: refuse  # rows changed by ON DELETE/UPDATE CASCADE are not in the binlog: refuse such tables, or accept
 

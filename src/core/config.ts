@@ -42,7 +42,9 @@ export interface Config {
   source: SourceConfig;
   tables: readonly TableRule[];
   exclude: readonly string[];
-  /** A folder, or `s3://bucket/prefix` with target aws. `keepMs`: how long a merged change file stays. */
+  /** How buckets are asked, with any target; what is absent is as the SDK finds it. */
+  s3: { region?: string; profile?: string };
+  /** A folder, or `s3://bucket/prefix`. `keepMs`: how long a merged change file stays. */
   staging: { location: string; keepMs: number };
   lake: { location: string };
   capture: {

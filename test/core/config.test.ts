@@ -30,6 +30,7 @@ describe('a configuration', () => {
       name: 'persons-qkzw',
       target: 'local',
       source: { kind: 'private' },
+      s3: {},
       tables: [{ pattern: '%.%', mode: 'mirror' }],
       exclude: [],
       staging: { location: '/shop/staging', keepMs: 86_400_000 },
@@ -98,6 +99,32 @@ merge: { engine: local, unfit: quarantine, zero_dates: null, write_budget: 5GB/h
   });
 });
 
+describe('staging and lake of target local', () => {
+  it('may each be a folder or a bucket, whose files are fewer and stay longer', () => {
+    const staging = parse(
+      'name: shop\nstaging: s3://mine/cdc/in/\nlake: lake\naws: { region: eu-west-1, profile: work }',
+    );
+    expect(staging).toMatchObject({
+      staging: { location: 's3://mine/cdc/in', keepMs: 7 * 86_400_000 },
+      lake: { location: '/shop/lake' },
+      capture: { maxDelayMs: 60_000 },
+      s3: { region: 'eu-west-1', profile: 'work' },
+    });
+    const lake = parse('name: shop\nlake: { bucket: mine, prefix: lakes/shop }');
+    expect(lake).toMatchObject({
+      staging: { location: '/shop/staging', keepMs: 86_400_000 },
+      lake: { location: 's3://mine/lakes/shop' },
+      capture: { maxDelayMs: 500 },
+      s3: {},
+    });
+    expect(parse('name: shop\nstaging: s3://mine/a\nlake: s3://mine/b\ncapture: { max_delay: 1s }')).toMatchObject({
+      staging: { location: 's3://mine/a' },
+      lake: { location: 's3://mine/b' },
+      capture: { maxDelayMs: 1000 },
+    });
+  });
+});
+
 describe('the problems of a configuration', () => {
   it('come all at once, each with its key path and its line', () => {
     expect(
@@ -139,8 +166,14 @@ tables:
       'merge.engine: spark is not built yet: write one of local, glue (cdc.yaml:2)',
     ],
     ['name: a\nmerge: { engine: glue }', 'merge.engine: glue is for target: aws (cdc.yaml:2)'],
-    ['name: a\nlake: s3://bucket', 'lake: s3:// is not built yet for target local: write a folder (cdc.yaml:2)'],
-    ['name: a\nstaging: s3://bucket', 'staging: s3:// is not built yet for target local: write a folder (cdc.yaml:2)'],
+    ['name: a\nlake: gs://bucket', 'lake: gs:// is not built yet: write a folder, or s3://bucket/prefix (cdc.yaml:2)'],
+    ['name: a\nlake: s3://Bucket', 'lake: takes a folder or a bucket: write s3://bucket/prefix (cdc.yaml:2)'],
+    ['name: a\nlake: { prefix: x }', 'lake: has a prefix and no bucket: write s3://bucket/prefix (cdc.yaml:2)'],
+    [
+      'name: a\nlake: s3://mine/cdc/lake\nstaging: s3://mine/cdc',
+      'lake: lies under the same prefix as staging: give each its own (cdc.yaml:2)',
+    ],
+    ['name: a\naws: { region: eu-west-1 }', 'aws: is for target: aws, and for staging or lake on s3:// (cdc.yaml:2)'],
     ['name: a\nlake: staging', 'lake: lies in the same folder as staging: give each its own (cdc.yaml:2)'],
     ['name: a\nlake: staging/lake', 'lake: lies in the same folder as staging: give each its own (cdc.yaml:2)'],
     ['name: a\ntables:', 'tables: has no value: give one, or leave the line out (cdc.yaml:2)'],
@@ -354,7 +387,7 @@ dms: { class: dms.t3.small, full_load_tasks: 4, max_batch_interval: 1m }
   it('is refused for another target', () => {
     expect(problems('name: a\nsource: rds\naws: { region: eu-west-1 }\ndms: { full_load_tasks: 2 }')).toEqual([
       'source: rds is for target: aws (cdc.yaml:2)',
-      'aws: is for target: aws (cdc.yaml:3)',
+      'aws: is for target: aws, and for staging or lake on s3:// (cdc.yaml:3)',
       'dms: is for target: aws (cdc.yaml:4)',
     ]);
   });
@@ -389,7 +422,7 @@ describe('the template of a new configuration', () => {
     const text = configTemplate({ name: 'shop-abcd', target: 'aws', source, tables: [], ...account });
     const bare = parse(`name: shop-abcd\ntarget: aws\nsource: ${source}`);
     const { file, folder, stateFolder, ...values } = bare;
-    expect(parse(text)).toEqual({ file, folder, stateFolder, ...values, aws: { ...bare.aws, ...account } });
+    expect(parse(text)).toEqual({ file, folder, stateFolder, ...values, s3: account, aws: { ...bare.aws, ...account } });
   });
 
   it.each([

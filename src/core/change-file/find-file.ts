@@ -14,9 +14,9 @@ export interface StagedFile {
   table: TableName;
 }
 
-/** The file of staging that a text names, be it its key or a path seen from `cwd`; undefined when staging holds none of that name. */
+/** The file of staging that a text names, be it its key, a path seen from `cwd`, or its whole `s3://…`; undefined when staging holds none of that name. */
 export async function findStagedFile(staging: Store, cwd: string, text: string): Promise<StagedFile | undefined> {
-  for (const key of [keyOfPath(staging, resolve(cwd, text)), isAbsolute(text) ? undefined : text]) {
+  for (const key of [keyOfPlace(staging, cwd, text), isAbsolute(text) ? undefined : text]) {
     const table = key === undefined ? undefined : tableOfKey(key);
     if (key === undefined || table === undefined) continue;
     if ((await staging.stat(key)) !== undefined) return { key, table };
@@ -45,8 +45,10 @@ export function tableOfKey(key: string): TableName | undefined {
   return { schema: nameOfFolder(schema), table: nameOfFolder(table) };
 }
 
-function keyOfPath(staging: Store, path: string): string | undefined {
-  const inside = relative(staging.location, path);
+function keyOfPlace(staging: Store, cwd: string, text: string): string | undefined {
+  if (staging.kind === 'bucket')
+    return text.startsWith(`${staging.location}/`) ? text.slice(staging.location.length + 1) : undefined;
+  const inside = relative(staging.location, resolve(cwd, text));
   if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) return undefined;
   return join(inside).split(sep).join('/');
 }

@@ -1,4 +1,4 @@
-/** Findings about the folders of a pipeline: can it write there what it will have to. */
+/** Findings about the folders or buckets of a pipeline: can it write there what it will have to. */
 
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -16,7 +16,7 @@ export async function checkStores(pipeline: Pipeline): Promise<Finding[]> {
 
 async function checkStore(name: string, store: Store): Promise<Finding[]> {
   try {
-    if (await canOnlyBeMade(store.location)) return [];
+    if (store.kind === 'folder' && (await canOnlyBeMade(store.location))) return [];
     return (await putsIfAbsent(store))
       ? []
       : [
@@ -24,14 +24,16 @@ async function checkStore(name: string, store: Store): Promise<Finding[]> {
             name,
             'store.no-put-if-absent',
             `${store.location} overwrites what is there`,
-            'use another file system',
+            store.kind === 'folder'
+              ? 'use another file system'
+              : 'use a service that honours If-None-Match, as S3 does',
           ),
         ];
   } catch (error) {
     const fix =
       error instanceof CdcError && error.hint !== undefined
         ? error.hint
-        : `choose another folder with \`${name}:\` in cdc.yaml`;
+        : `choose another place with \`${name}:\` in cdc.yaml`;
     return [finding(name, error instanceof CdcError ? error.code : 'store.failed', messageOf(error), fix)];
   }
 }
@@ -59,7 +61,7 @@ async function putsIfAbsent(store: Store): Promise<boolean> {
     return !(await store.putIfAbsent(key, 'y'));
   } catch (error) {
     // The name of the file that was tried says nothing to anybody.
-    if (error instanceof CdcError) throw writeError(store.location, error.cause);
+    if (error instanceof CdcError && store.kind === 'folder') throw writeError(store.location, error.cause);
     throw error;
   } finally {
     await store.delete(key).catch(() => undefined);

@@ -18,14 +18,15 @@ export async function isMarked(store: Store, name: string): Promise<boolean> {
   throw new CdcError(
     'store.not-ours',
     `using ${store.location}: it belongs to ${owner === undefined ? 'a pipeline of another version' : `the pipeline ${owner}`}, and this one is ${name}`,
-    { hint: 'give this pipeline folders of its own with `staging:` and `lake:` in cdc.yaml' },
+    { hint: 'give this pipeline places of its own with `staging:` and `lake:` in cdc.yaml' },
   );
 }
 
 export async function mark(store: Store, name: string): Promise<void> {
-  await mkdir(store.location, { recursive: true }).catch((error: unknown) => {
-    throw writeError(store.location, error);
-  });
+  if (store.kind === 'folder')
+    await mkdir(store.location, { recursive: true }).catch((error: unknown) => {
+      throw writeError(store.location, error);
+    });
   // Of two that come at once only one is written.
   if (!(await store.putIfAbsent(MARKER_KEY, `${JSON.stringify({ name })}\n`))) await isMarked(store, name);
 }

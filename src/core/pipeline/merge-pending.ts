@@ -96,7 +96,7 @@ async function mergeOne(
 }
 
 /** How often staging is looked at, and how long a table that failed is left alone. */
-const LOOK_MS = 500;
+const LOOK_MS = { folder: 500, bucket: 5000 };
 const RETRY_MS = 15_000;
 /** A table is merged this often without anything new to see: a gap may have closed. */
 const MERGE_MS = 60_000;
@@ -142,7 +142,7 @@ export async function mergeArrivals(
         }
       }
       progress.update(`waiting for files in ${staging.location}`);
-      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+      await sleep(LOOK_MS[staging.kind], undefined, { signal }).catch(() => undefined);
       throwIfCancelled(signal);
     }
   });

@@ -17,15 +17,24 @@ const OUR_HEADER = 'Op,cdc_ts,';
 export async function stagingKeys(staging: Store): Promise<string[]> {
   const all = (await staging.list('')).map(({ key }) => key);
   const folders = new Set(all.flatMap((key) => /^_cdc\/tables\/([^/]+\/[^/]+\/)/.exec(key)?.[1] ?? []));
-  const keys: string[] = [];
-  for (const key of all) {
+  const isOurs = async (key: string): Promise<boolean> => {
+    if (key.startsWith('_cdc/')) return true;
     const folder = `${key.split('/').slice(0, 2).join('/')}/`;
     const name = key.slice(folder.length);
     const isNamed = isOurFileName(name) || loadNumberOf(name) !== undefined;
-    if (key.startsWith('_cdc/') || (folders.has(folder) && isNamed && (await hasOurHeader(staging, key))))
-      keys.push(key);
+    return folders.has(folder) && isNamed && (await hasOurHeader(staging, key));
+  };
+  const keys: string[] = [];
+  for (const some of inTurns(all)) {
+    const ours = await Promise.all(some.map(isOurs));
+    keys.push(...some.filter((_, index) => ours[index]));
   }
   return keys;
+}
+
+/** So many at a time: in a bucket each is a question of its own. */
+function* inTurns(keys: readonly string[], atATime = 32): Generator<string[]> {
+  for (let start = 0; start < keys.length; start += atATime) yield keys.slice(start, start + atATime);
 }
 
 /** DMS and others give their files the same names. */
@@ -78,8 +87,21 @@ function appIdOf(plan: Buffer): string | undefined {
  */
 export async function deleteKeys(store: Store, keys: readonly string[], marker: string): Promise<void> {
   const rank = (key: string) => (key === marker ? 2 : key.startsWith('_cdc/') || key.includes('/_cdc/') ? 1 : 0);
-  for (const key of [...keys].sort((a, b) => rank(a) - rank(b))) await store.delete(key);
+  const atATime = store.kind === 'folder' ? 1 : 32;
+  for (const turn of [0, 1, 2])
+    for (const some of inTurns(
+      keys.filter((key) => rank(key) === turn),
+      atATime,
+    )) {
+      // All have ended before one that failed ends it.
+      const ended = await Promise.allSettled(some.map((key) => store.delete(key)));
+      for (const one of ended) if (one.status === 'rejected') throw one.reason;
+    }
   await store.sweep(0);
+  if (store.kind === 'folder') await removeEmptyFolders(store, keys);
+}
+
+async function removeEmptyFolders(store: Store, keys: readonly string[]): Promise<void> {
   const folders = new Set<string>();
   // A table's folder may have lost its files to an earlier try; its definitions still tell of it.
   for (const key of keys.flatMap((one) => [one, one.replace(/^_cdc\/tables\//, '')]))

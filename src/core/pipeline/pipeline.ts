@@ -10,7 +10,7 @@ import { CdcError, messageOf } from '../errors.ts';
 import type { MergeTableOptions } from '../merge/merge-table.ts';
 import { resolveSecret } from '../secret.ts';
 import { privateServerState } from '../server/state.ts';
-import { openStore } from '../store/open-store.ts';
+import { asksByPath, openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
 
 export interface Pipeline {
@@ -30,15 +30,8 @@ type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Touches nothing; `variables` is the environment that secrets are read from at the moment of connecting. */
 export function openPipeline(config: Config, variables: Variables): Pipeline {
-  if (config.target !== 'local')
-    throw new CdcError(
-      'target.not-built',
-      `opening the pipeline: this command does not know target ${config.target} yet`,
-    );
   const serverFolder = join(config.stateFolder, 'server');
-  const bucketOptions = { cacheFolder: join(config.stateFolder, 'cache') };
-  const staging = openStore(config.staging.location, bucketOptions);
-  const lake = openStore(config.lake.location, bucketOptions);
+  const { staging, lake } = openStores(config, variables);
   return {
     config,
     staging,
@@ -59,6 +52,17 @@ export function openPipeline(config: Config, variables: Variables): Pipeline {
     serverFolder,
     address: (user = 'cdc') => sourceAddress(config, serverFolder, user, variables),
   };
+}
+
+/** Staging and lake, for whoever needs no more. Touches nothing. */
+export function openStores(config: Config, variables: Variables): { staging: Store; lake: Store } {
+  const options = {
+    ...config.s3,
+    pathStyle: asksByPath(variables),
+    // Immutable files, so both may share it.
+    cacheFolder: join(config.stateFolder, 'cache'),
+  };
+  return { staging: openStore(config.staging.location, options), lake: openStore(config.lake.location, options) };
 }
 
 /** Throws `server.absent`: only `init` makes a private server. */

@@ -19,3 +19,8 @@ export function openStore(location: string, options: S3StoreOptions & { base?: s
     throw new UsageError(`${location}: it is no place for a lake`, 'write a folder, or s3://bucket/prefix');
   return openS3Store({ bucket: place.bucket, prefix: place.prefix.replace(/^\/+|\/+$/g, '') }, bucketOptions);
 }
+
+/** How a store that is not Amazon's wants to be asked: its address is in the environment, as the AWS tools read it. */
+export function asksByPath(variables: Readonly<Record<string, string | undefined>>): boolean | undefined {
+  return variables.AWS_ENDPOINT_URL_S3 || variables.AWS_ENDPOINT_URL ? true : undefined;
+}

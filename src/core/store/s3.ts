@@ -32,6 +32,10 @@ const CLOCK_AGE_MS = 5000;
 /** A name with a UUID in it is given once: what is under it never changes. */
 const GIVEN_ONCE = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
 
+/** What `publish` gives its files: under a prefix that others use too, an upload of another name is theirs. */
+const UPLOADED =
+  /(^|\/)(part-[0-9a-f-]{36}\.zstd\.parquet|\d{8}-\d{9}\.csv|LOAD[0-9A-F]{8,}\.csv|\d{20}\.checkpoint\.parquet)$/;
+
 /** Asks nothing yet: whether the bucket is there is found at the first call. `prefix` without slashes at its ends. */
 export function openS3Store(place: { bucket: string; prefix: string }, options: S3StoreOptions): Store {
   return new S3Store(place, options);
@@ -231,7 +235,7 @@ class S3Store implements Store {
     const before = (await this.now()).getTime() - olderThanMs;
     const doing = `clearing ${this.location} of unfinished uploads`;
     for (const { key, uploadId, begun } of await this.#ask(doing, true, (bucket) => bucket.listUploads(this.#root))) {
-      if (begun.getTime() > before) continue;
+      if (begun.getTime() > before || !UPLOADED.test(key)) continue;
       await this.#ask(doing, true, (bucket) => bucket.abortUpload(key, uploadId));
       removed++;
     }

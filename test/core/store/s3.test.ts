@@ -171,15 +171,18 @@ describe('S3 on a bad day', () => {
     const store = await openEmpty('lake');
     const path = await store.scratchPath('large');
     await writeFile(path, Buffer.alloc(PART_BYTES + 1));
+    const key = `shop/orders/part-${randomUUID()}.zstd.parquet`;
     const stop = () => {
       fake.mishap = ({ method }) => (method === 'DELETE' ? 'lost-request' : undefined);
       throw new Error('killed');
     };
-    await expect(store.publish(path, 'large', stop)).rejects.toThrow('killed');
-    expect(fake.uploads).toBe(1);
+    await expect(store.publish(path, key, stop)).rejects.toThrow('killed');
+    await writeFile(path, Buffer.alloc(PART_BYTES + 1));
+    await expect(store.publish(path, 'of somebody else', stop)).rejects.toThrow('killed');
+    expect(fake.uploads).toBe(2);
     fake.mishap = () => undefined;
     expect(await store.sweep()).toBe(1);
-    expect(fake.uploads).toBe(0);
+    expect(fake.uploads).toBe(1);
   });
 
   it('says that nothing answers, with the cure, when S3 is away', async () => {
