@@ -422,7 +422,14 @@ describe('the template of a new configuration', () => {
     const text = configTemplate({ name: 'shop-abcd', target: 'aws', source, tables: [], ...account });
     const bare = parse(`name: shop-abcd\ntarget: aws\nsource: ${source}`);
     const { file, folder, stateFolder, ...values } = bare;
-    expect(parse(text)).toEqual({ file, folder, stateFolder, ...values, s3: account, aws: { ...bare.aws, ...account } });
+    expect(parse(text)).toEqual({
+      file,
+      folder,
+      stateFolder,
+      ...values,
+      s3: account,
+      aws: { ...bare.aws, ...account },
+    });
   });
 
   it.each([

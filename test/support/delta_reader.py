@@ -38,7 +38,7 @@ def rows(table):
 
 
 def answer(request):
-    table = DeltaTable(request["path"], version=request.get("version"))
+    table = DeltaTable(request["path"], version=request.get("version"), storage_options=request.get("storage"))
     op = request["op"]
     if op == "rows":
         return rows(table.to_pyarrow_table())

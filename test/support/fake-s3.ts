@@ -32,6 +32,9 @@ export interface Asked {
   method: string;
   key: string;
   query: URLSearchParams;
+  /** Bytes of the bodies. */
+  up: number;
+  down: number;
 }
 
 export class FakeS3 {
@@ -78,9 +81,9 @@ export class FakeS3 {
     const { pathname, searchParams: query } = new URL(request.url ?? '', this.url);
     // The first part is the bucket.
     const key = decodeURIComponent(pathname.split('/').slice(2).join('/'));
-    const asked = { method: request.method ?? '', key, query };
-    this.asked.push(asked);
     const body = await bodyOf(request);
+    const asked: Asked = { method: request.method ?? '', key, query, up: body.length, down: 0 };
+    this.asked.push(asked);
     const mishap = this.mishap(asked);
     if (mishap === 'lost-request') return void request.socket.destroy();
     if (mishap === '503') return answer(response, 503, failure('SlowDown'));
@@ -97,6 +100,7 @@ export class FakeS3 {
       ...reply.headers,
       'content-length': reply.headers['content-length'] ?? reply.body.length,
     });
+    asked.down = request.method === 'HEAD' ? 0 : reply.body.length;
     response.end(request.method === 'HEAD' ? undefined : reply.body);
   }
 

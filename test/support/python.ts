@@ -33,8 +33,11 @@ const tableInfo = z.object({
 });
 export type DeltaTableInfo = z.infer<typeof tableInfo>;
 
-/** Every row of a table, in no promised order, read through pyarrow. `path` is the table's folder. */
-export async function readDeltaTable(path: string, options: { version?: number } = {}): Promise<DeltaRow[]> {
+/** Every row of a table, in no promised order, read through pyarrow. `path` is the table's folder, or `s3://…` with how to get there. */
+export async function readDeltaTable(
+  path: string,
+  options: { version?: number; storage?: Record<string, string> } = {},
+): Promise<DeltaRow[]> {
   return deltaRows.parse(await ask({ op: 'rows', path, ...options }));
 }
 

@@ -35,10 +35,11 @@ export class StagedTable {
   #loads = 0;
   #files = 0;
 
-  constructor(root: string) {
+  /** In folders below `root` unless other stores are given. */
+  constructor(root: string, stores?: { staging: Store; lake: Store }) {
     this.root = root;
-    this.staging = openLocalStore(join(root, 'staging'));
-    this.lake = openLocalStore(join(root, 'lake'));
+    this.staging = stores?.staging ?? openLocalStore(join(root, 'staging'));
+    this.lake = stores?.lake ?? openLocalStore(join(root, 'lake'));
   }
 
   /** What mergeTable takes. */
@@ -103,8 +104,8 @@ export class StagedTable {
     const folder = tableFolder(TABLE);
     const snapshot = await readSnapshot({ store: this.lake, folder, engine });
     if (snapshot === undefined) return null;
-    const paths = [...snapshot.files.values()].map(({ path }) =>
-      join(this.lake.location, folder, objectPath(path) ?? ''),
+    const paths = await Promise.all(
+      [...snapshot.files.values()].map(({ path }) => this.lake.materialise(folder + (objectPath(path) ?? ''))),
     );
     if (paths.length === 0) return [];
     return await engine.withConnection((connection) =>

@@ -33,7 +33,7 @@ export interface BucketObject {
   tag: string;
 }
 
-/** Of a write: what must be so, and the id by which it is known again when its reply is lost. */
+/** Of a write: what must be so, if anything, and the id by which it is known again when its reply is lost. */
 export interface WriteCondition {
   ifAbsent?: boolean;
   /** A tag. */
@@ -134,7 +134,7 @@ export class Bucket {
   }
 
   /** Returns the new content's tag. */
-  async put(key: string, body: Buffer, condition?: WriteCondition): Promise<string> {
+  async put(key: string, body: Buffer, condition: WriteCondition): Promise<string> {
     const reply = await this.#client.send(
       new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: body, ...marked(condition), ...asked(condition) }),
     );
@@ -215,15 +215,15 @@ function objectOf(key: string, size = 0, modified = new Date(0), tag: string | u
   return { key, size, modified: new Date(Math.floor(modified.getTime() / 1000) * 1000), tag: unquoted(tag) };
 }
 
-function asked(condition: WriteCondition | undefined): { IfNoneMatch?: string; IfMatch?: string } {
+function asked(condition: WriteCondition): { IfNoneMatch?: string; IfMatch?: string } {
   return {
-    ...(condition?.ifAbsent === true ? { IfNoneMatch: '*' } : {}),
-    ...(condition?.ifMatch === undefined ? {} : { IfMatch: quoted(condition.ifMatch) }),
+    ...(condition.ifAbsent === true ? { IfNoneMatch: '*' } : {}),
+    ...(condition.ifMatch === undefined ? {} : { IfMatch: quoted(condition.ifMatch) }),
   };
 }
 
-function marked(condition: WriteCondition | undefined): { Metadata?: Record<string, string> } {
-  return condition === undefined ? {} : { Metadata: { [WRITE_ID]: condition.writeId } };
+function marked(condition: WriteCondition): { Metadata: Record<string, string> } {
+  return { Metadata: { [WRITE_ID]: condition.writeId } };
 }
 
 function quoted(tag: string): string {

@@ -20,7 +20,8 @@ const MOST_PARTS = 9000;
 /** Where nothing is, or where the content still is what a tag names. */
 export type Condition = { ifAbsent: true } | { ifMatch: string };
 
-export async function putConditionally(bucket: Bucket, key: string, body: Buffer, when: Condition): Promise<Written> {
+/** Without a condition it writes or replaces, and gives a tag in any case. */
+export async function putSurely(bucket: Bucket, key: string, body: Buffer, when?: Condition): Promise<Written> {
   return await writeSurely(bucket, key, when, (condition) => bucket.put(key, body, condition));
 }
 
@@ -53,7 +54,7 @@ export async function putFile(
       return await slots.run(async () => {
         const body = await read(0, size);
         announce();
-        return await putConditionally(bucket, key, body, { ifAbsent: true });
+        return await putSurely(bucket, key, body, { ifAbsent: true });
       });
     const partBytes = Math.max(PART_BYTES, Math.ceil(size / MOST_PARTS));
     return await writeSurely(bucket, key, { ifAbsent: true }, async (condition) => {
@@ -82,14 +83,14 @@ export async function putFile(
 }
 
 /**
- * One conditional write. "Something is there" may be our own write whose reply was lost, and no answer may come after the
+ * One write. "Something is there" may be our own write whose reply was lost, and no answer may come after the
  * write as well as before it: the object's metadata tell, for each call writes an id of its own. With another id, or nothing
  * there, an answer that says no is final, and an error is one.
  */
 async function writeSurely(
   bucket: Bucket,
   key: string,
-  when: Condition,
+  when: Condition | undefined,
   write: (condition: WriteCondition) => Promise<string>,
 ): Promise<Written> {
   const writeId = randomUUID();
@@ -104,7 +105,7 @@ async function writeSurely(
         const found = await bucket.head(key);
         if (found?.writeId === writeId) return { tag: found.tag };
       }
-      if (outcome === 'refused' || (outcome === 'gone' && 'ifMatch' in when)) return undefined;
+      if (outcome === 'refused' || (outcome === 'gone' && when !== undefined && 'ifMatch' in when)) return undefined;
       // 'gone' without a tag: the upload in parts was given up by somebody's clean-up.
       const again = outcome === 'conflict' || outcome === 'gone';
       if (!again || attempt === TRIES) throw error;

@@ -11,7 +11,7 @@ import { FileCache } from './file-cache.ts';
 import { assertKey, compareKeys, TEMPORARY } from './key.ts';
 import type { Bucket, BucketObject, BucketOptions } from './s3-bucket.ts';
 import { s3Error, statusOf } from './s3-error.ts';
-import { type Condition, putConditionally, putFile, type Written } from './s3-write.ts';
+import { type Condition, putFile, putSurely, type Written } from './s3-write.ts';
 import { Slots } from './slots.ts';
 import type { Store, StoredObject } from './store.ts';
 
@@ -138,8 +138,7 @@ class S3Store implements Store {
   }
 
   async put(key: string, body: Buffer | string): Promise<void> {
-    const path = this.#path(key);
-    await this.#ask(`writing ${this.location}/${key}`, true, (bucket) => bucket.put(path, Buffer.from(body)));
+    await this.#putWhen(key, body);
   }
 
   async putIfAbsent(key: string, body: Buffer | string): Promise<boolean> {
@@ -150,11 +149,11 @@ class S3Store implements Store {
     return (await this.#putWhen(key, body, { ifMatch: tag })) !== undefined;
   }
 
-  async #putWhen(key: string, body: Buffer | string, when: Condition): Promise<Written> {
+  async #putWhen(key: string, body: Buffer | string, when?: Condition): Promise<Written> {
     const path = this.#path(key);
     return await this.#ask(`writing ${this.location}/${key}`, true, (bucket) =>
       // Commit point: the service lets one writer through.
-      putConditionally(bucket, path, Buffer.from(body), when),
+      putSurely(bucket, path, Buffer.from(body), when),
     );
   }
 

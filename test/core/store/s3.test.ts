@@ -9,24 +9,9 @@ import type { Store } from '../../../src/core/store/store.ts';
 import { awsClients } from '../../support/aws/clients.ts';
 import { type AwsEmulator, hasAwsEmulator, startAwsEmulator } from '../../support/aws/emulator.ts';
 import { type Asked, FakeS3, type Mishap } from '../../support/fake-s3.ts';
+import { askOnly } from '../../support/s3-environment.ts';
 import { temporaryFolder } from '../../support/temp-folder.ts';
 import { describeStoreContract } from './store-contract.ts';
-
-const VARIABLES = {
-  AWS_REGION: 'eu-west-1',
-  AWS_ACCESS_KEY_ID: 'testing',
-  AWS_SECRET_ACCESS_KEY: 'testing',
-  AWS_EC2_METADATA_DISABLED: 'true',
-  AWS_CONFIG_FILE: '/dev/null',
-  AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-  AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
-};
-
-/** The SDK of this process asks `url` from now on. */
-function askOnly(url: string): void {
-  for (const [name, value] of Object.entries(VARIABLES)) vi.stubEnv(name, value);
-  vi.stubEnv('AWS_ENDPOINT_URL', url);
-}
 
 /** A store under a prefix of its own. */
 async function openEmpty(bucket: string, more: { cacheFolder?: string; prefix?: string } = {}): Promise<Store> {

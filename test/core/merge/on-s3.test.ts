@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { changeNumber } from '../../../src/core/change-number.ts';
+import { readSnapshot } from '../../../src/core/delta/snapshot.ts';
+import { type Engine, openEngine } from '../../../src/core/engine/engine.ts';
+import { mergeTable } from '../../../src/core/merge/merge-table.ts';
+import { openS3Store } from '../../../src/core/store/s3.ts';
+import { FakeS3, type Mishap } from '../../support/fake-s3.ts';
+import { askOnly } from '../../support/s3-environment.ts';
+import { type Change, StagedTable, TABLE } from '../../support/staged-table.ts';
+import { temporaryFolder } from '../../support/temp-folder.ts';
+
+const N = (number: number) => changeNumber(1, number);
+const change = (number: number, op: Change['op'], ...values: (string | null)[]): Change => ({
+  number: N(number),
+  op,
+  values,
+});
+
+/** One machine: its own copies of files, its own engine. */
+interface Machine {
+  table: StagedTable;
+  engine: Engine;
+}
+
+describe('merging a table on S3', () => {
+  let fake: FakeS3;
+  let prefix: string;
+  beforeAll(async () => {
+    fake = await FakeS3.start();
+    askOnly(fake.url);
+  });
+  beforeEach(() => {
+    prefix = randomUUID();
+  });
+  afterEach(() => {
+    fake.mishap = () => undefined;
+    fake.listsLateMs = 0;
+    fake.asked.length = 0;
+  });
+  afterAll(async () => {
+    vi.unstubAllEnvs();
+    await fake.stop();
+  });
+
+  async function machine(): Promise<Machine> {
+    const root = await temporaryFolder();
+    const open = (role: string) =>
+      openS3Store({ bucket: 'shop', prefix: `${prefix}/${role}` }, { cacheFolder: join(root, 'cache') });
+    const table = new StagedTable(root, { staging: open('staging'), lake: open('lake') });
+    const engine = await openEngine({ tempDirectory: join(root, 'engine'), threads: 1 });
+    onTestFinished(() => engine.close());
+    return { table, engine };
+  }
+
+  /** Three rows at 1:0. */
+  async function load({ table }: Machine) {
+    const definition = table.define(N(0));
+    await table.putDefinition(definition);
+    const rows = [
+      ['1', 'a', '10'],
+      ['2', 'b', '20'],
+      ['3', null, null],
+    ];
+    await table.putLoad(definition, rows, { number: N(0) });
+    return definition;
+  }
+
+  const merge = ({ table, engine }: Machine) => mergeTable(table.options(engine));
+  const dataFilesRead = () =>
+    fake.asked.filter(({ method, key }) => method === 'GET' && key.endsWith('.parquet')).length;
+
+  it('reads no data file twice, and none that this machine wrote', async () => {
+    const writer = await machine();
+    const definition = await load(writer);
+    await merge(writer);
+    await writer.table.putChanges(definition, [change(1, 'U', '2', 'B', '21')]);
+    expect(await merge(writer)).toMatchObject({ updated: 1, version: 1 });
+    expect(dataFilesRead()).toBe(0);
+
+    const other = await machine();
+    await writer.table.putChanges(definition, [change(2, 'D', '2', 'B', '21')]);
+    expect(await merge(other)).toMatchObject({ deleted: 1, version: 2 });
+    expect(dataFilesRead()).toBe(1);
+    await writer.table.putChanges(definition, [change(3, 'I', '2', 'again', '1')]);
+    expect(await merge(other)).toMatchObject({ inserted: 1, version: 3 });
+    expect(dataFilesRead()).toBe(1);
+    expect(await other.table.lakeRows(other.engine)).toMatchObject([{ id: 1 }, { id: 2, name: 'again' }, { id: 3 }]);
+  });
+
+  it('applies each change once when two machines merge at once, again and again', async () => {
+    const machines = [await machine(), await machine()] as const;
+    const definition = await load(machines[0]);
+    let number = 0;
+    for (let round = 0; round < 4; round++) {
+      await machines[0].table.putChanges(definition, [change(++number, 'I', `${number + 10}`, 'x', '1')]);
+      const ends = await Promise.allSettled(machines.map(merge));
+      for (const end of ends) if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'lease.held' });
+      await merge(machines[0]);
+    }
+    const { table, engine } = machines[1];
+    const rows = await table.lakeRows(engine);
+    expect(rows?.map(({ id }) => id)).toEqual([1, 2, 3, 11, 12, 13, 14]);
+    const snapshot = await readSnapshot({ store: table.lake, folder: `${TABLE.schema}/${TABLE.table}/`, engine });
+    // The load with the first change, or after it, and one version for each change: none was applied twice.
+    expect(snapshot?.version).toBeLessThanOrEqual(4);
+  });
+
+  it('ends right on a day of late listings, lost replies, conflicts and 503', async () => {
+    const one = await machine();
+    fake.listsLateMs = 60;
+    const kinds: Mishap[] = ['lost-reply', '503', 'lost-request', 'done-503', '409', 'cut'];
+    const met = new Set<Mishap>();
+    let count = 0;
+    fake.mishap = ({ method, query }) => {
+      if (query.has('list-type') || ++count % 5 !== 0) return undefined;
+      const kind = kinds[(count / 5) % kinds.length];
+      // Conflicts are for writes, and only a body can be cut.
+      if (kind === undefined || (kind === '409' && method !== 'PUT')) return undefined;
+      if (kind === 'cut' && method !== 'GET') return undefined;
+      met.add(kind);
+      return kind;
+    };
+    const definition = await load(one);
+    for (let number = 1; number <= 12; number++) {
+      await one.table.putChanges(definition, [change(number, 'U', '1', `change ${number}`, `${number}`)]);
+      // A listing that is late leaves a file for the next merge.
+      await merge(number % 3 === 0 ? await machine() : one);
+    }
+    fake.listsLateMs = 0;
+    fake.mishap = () => undefined;
+    await merge(one);
+    expect([...met].sort()).toEqual([...kinds].sort());
+    expect(await one.table.lakeRows(one.engine)).toMatchObject([
+      { id: 1, name: 'change 12', qty: 12 },
+      { id: 2, name: 'b' },
+      { id: 3, name: null },
+    ]);
+    expect(fake.uploads).toBe(0);
+  });
+});
