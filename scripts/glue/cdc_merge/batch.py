@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from .csv_range import read_header
 from .definition import TableDefinition
 from .epoch import Epoch
 from .errors import CdcError
-from .header import assert_our_header
+from .header import FileLayout, assert_our_header, our_layout
 from .inputs import InputState, stored_input
 from .lake_snapshot import LakeSnapshot, assert_ours
 from .layout import TableName, table_folder
@@ -18,17 +18,24 @@ from .pending import NextBatch
 from .quarantine import count_quarantined
 from .store import Store
 from .target_schema import TargetSchema, target_schema
+from .times import iso_time
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file of ours; the first line is the header of its definition."""
+    """A file that the batch reads."""
 
     state: InputState
     definition: TableDefinition
     """What its rows follow."""
     rows: int | None = None
-    """How many rows it must have: files of a load."""
+    """How many rows it must have: files of a load, where that is known."""
+    given_layout: FileLayout | None = None
+    """None: that of a file of ours."""
+
+    @property
+    def layout(self) -> FileLayout:
+        return self.given_layout or our_layout(self.definition)
 
     @property
     def key(self) -> str:
@@ -53,10 +60,20 @@ class PreparedBatch:
     """Numbers in between that no file holds, rightly."""
     target: TargetSchema
     """`target.replace`: all rows of the table are replaced by the load and the changes, in one commit."""
+    states: list[InputState]
+    """Of every file that was planned, also an empty one."""
+    by_order: bool = False
+    """Files of DMS: the changes count in the order of the files and then of their rows; numbers say nothing."""
+    repeats: bool = False
+    """Some of the changes may be in the table already; of DMS only, for a history."""
+    expected_rows: int | None = None
+    """Rows that the change files have together, where that is known."""
+    least_load_rows: int | None = None
+    """Rows that the load has at least, where its files do not say how many each."""
 
     @property
     def inputs(self) -> list[InputState]:
-        return [source.state for source in [*self.loads, *self.changes]]
+        return self.states
 
     def put_plan(self, lake: Store) -> Plan:
         """Writes the plan, which now has its number: call it before the first data file."""
@@ -110,14 +127,24 @@ def prepare_batch(
         watermark_after=batch.end,
         quarantined_before=0 if state is None else count_quarantined(lake, state),
     )
+    states = [source.state for source in [*loads, *changes]]
+    target = target_of(draft, [*loads, *changes], lake, state, snapshot)
+    return PreparedBatch(table, draft, loads, changes, batch.after, batch.end, batch.taken, target, states)
+
+
+def target_of(
+    draft: Plan, sources: Sequence[SourceFile], lake: Store, state: Plan | None, snapshot: LakeSnapshot | None
+) -> TargetSchema:
+    """The lake table's columns after the batch, once it is clear that the table is ours."""
+    table = draft.definition.name
     if snapshot is not None:
-        assert_ours(snapshot, f"{lake.location}/{table_folder(table)}", app_id, table)
-    replace = mode == "merge" and epoch is not None and epoch.kind != "start"
-    earlier = [source.definition for source in [*loads, *changes]]
+        assert_ours(snapshot, f"{lake.location}/{table_folder(table)}", draft.app_id, table)
+    is_start = draft.epoch is not None and draft.epoch.kind == "start"
+    replace = draft.mode == "merge" and draft.kind == "load" and not is_start
+    earlier = [source.definition for source in sources]
     if state is not None and not replace:
         earlier.append(state.definition)
-    target = target_schema(snapshot, batch.definition, earlier, replace=replace, mode=mode, app_id=app_id)
-    return PreparedBatch(table, draft, loads, changes, batch.after, batch.end, batch.taken, target)
+    return target_schema(snapshot, draft.definition, earlier, replace=replace, mode=draft.mode, app_id=draft.app_id)
 
 
 def _our_source(
@@ -147,8 +174,3 @@ def assert_mode(table: TableName, mode: str, state: Plan | None, is_load: bool) 
         if mode == "append"
         else f"set the mode back, or cdc reload {table}",
     )
-
-
-def iso_time(time: datetime) -> str:
-    """`2026-11-22T10:15:31.002Z`."""
-    return time.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"

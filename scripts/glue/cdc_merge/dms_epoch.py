@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 
 from .change_number import run_of
 from .errors import CdcError
@@ -12,6 +12,7 @@ from .json_fields import Fields
 from .layout import TableName, dms_epoch_folder
 from .load_record import read_load_records
 from .store import Store
+from .times import parse_time
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,3 @@ def _parse(fields: Fields) -> DmsEpoch:
         rows=fields.whole("rows") if fields.has("rows") else None,
         definition=fields.number("definition"),
     )
-
-
-def parse_time(text: str) -> datetime:
-    """`2026-11-22T10:00:00.000Z`; raises ValueError."""
-    if not text.endswith("Z"):
-        raise ValueError(f'"{text}" is no time in UTC')
-    return datetime.fromisoformat(text[:-1]).replace(tzinfo=timezone.utc)

@@ -1,11 +1,39 @@
-"""The first line of a change file of ours, and the places of its fields: places count, not names."""
+"""What stands where in a change file, and the first line of one of ours: there places count, not names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .definition import TableDefinition
 from .errors import CdcError
+
+
+@dataclass(frozen=True)
+class FieldRole:
+    """What stands in one place of a row."""
+
+    kind: str
+    """`op`, `time`, `number`, `column`, or `before`: what the column was before an update (files of DMS)."""
+    index: int = -1
+    """The column's place in the definition, of `column` and `before`."""
+
+
+@dataclass(frozen=True)
+class FileLayout:
+    """How one file is read."""
+
+    writer: str
+    """`cdc`: our capture or loader; `dms`: the endpoint that init makes."""
+    has_header: bool
+    fields: tuple[FieldRole, ...]
+    null: str | None
+    """`cdc` escapes NULL as \\N. Of `dms` this text is NULL; None: an empty field is, but in a NOT NULL text column."""
+
+
+def our_layout(definition: TableDefinition) -> FileLayout:
+    columns = (FieldRole("column", index) for index in range(len(definition.columns)))
+    return FileLayout("cdc", True, (FieldRole("op"), FieldRole("time"), *columns, FieldRole("number")), None)
 
 
 def header_fields(definition: TableDefinition) -> list[str]:

@@ -53,6 +53,12 @@ class Fields:
     def objects(self, name: str) -> list[Fields]:
         return [Fields(value, f"{self._at(name)}[{index}]") for index, value in enumerate(self._of(name, list))]
 
+    def lists(self, name: str) -> list[list[Any]]:
+        values = self._of(name, list)
+        if not all(isinstance(value, list) for value in values):
+            raise self._wrong(name)
+        return values
+
     def has(self, name: str) -> bool:
         """False also where an optional field is not there."""
         return name in self._value

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .batch import iso_time
 from .errors import CdcError
 from .lease_file import (
     LeaseGeneration,
@@ -21,6 +20,7 @@ from .lease_file import (
 )
 from .process_identity import ProcessIdentity, is_gone, own_identity
 from .store import Store
+from .times import iso_time
 
 RENEW_EVERY_SECONDS = 10.0
 FREE_AFTER_SECONDS = 60.0

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from .change_number import format_change_number
@@ -25,6 +26,7 @@ from .errors import CdcError
 from .json_fields import Fields
 from .layout import TableName, batch_folder
 from .store import Store
+from .times import iso_time, parse_time
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,29 @@ class PlanInput:
     """The store's tag of the content."""
     first: int | None = None
     last: int | None = None
+
+
+@dataclass(frozen=True)
+class AppliedFile:
+    """A change file of DMS that is in the table and still in staging."""
+
+    name: str
+    """Below the table's folder."""
+    size: int
+    tag: str
+
+
+@dataclass(frozen=True)
+class DmsState:
+    """Where a table stands that DMS's files make."""
+
+    kind: str
+    """Of its epoch: `load` or `start`."""
+    started: datetime
+    sequence: str | None
+    """The greatest `dms_seq` in the table; None where the files have none."""
+    applied: tuple[AppliedFile, ...]
+    """In the order in which their changes count."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +92,8 @@ class Plan:
     """Rows in quarantine from the batches before this one."""
     contents: tuple[str, ...] | None = None
     older_contents: int | None = None
+    dms: DmsState | None = None
+    """Files of DMS only; `epoch` is None then, and the watermark the number of the definition, below any load of ours."""
     seq: int = 0
     """0 until the plan is put: the ledger begins at 1."""
 
@@ -108,7 +135,17 @@ def format_plan(plan: Plan, target_schema: Sequence[LakeColumn]) -> str:
         fields["contents"] = list(plan.contents)
     if plan.older_contents is not None:
         fields["older_contents"] = plan.older_contents
+    if plan.dms is not None:
+        fields["dms"] = _dms_to_json(plan.dms)
     return json.dumps(fields, indent=2, ensure_ascii=False)
+
+
+def _dms_to_json(state: DmsState) -> dict[str, Any]:
+    return {
+        "epoch": {"kind": state.kind, "started": iso_time(state.started)},
+        "sequence": state.sequence,
+        "applied": [[one.name, one.size, one.tag] for one in state.applied],
+    }
 
 
 def _input_to_json(one: PlanInput) -> dict[str, Any]:
@@ -144,6 +181,23 @@ def parse_plan(body: bytes) -> Plan:
         quarantined_before=fields.whole("quarantined_before"),
         contents=tuple(fields.texts("contents")) if fields.has("contents") else None,
         older_contents=fields.whole("older_contents") if fields.has("older_contents") else None,
+        dms=_dms_from_json(fields.nested("dms")) if fields.has("dms") else None,
+    )
+
+
+def _dms_from_json(fields: Fields) -> DmsState:
+    applied = []
+    for one in fields.lists("applied"):
+        name, size, tag = one
+        if not (isinstance(name, str) and isinstance(size, int) and isinstance(tag, str)):
+            raise ValueError("dms.applied is wrong")
+        applied.append(AppliedFile(name, size, tag))
+    epoch = fields.nested("epoch")
+    return DmsState(
+        kind=epoch.one_of("kind", "load", "start"),
+        started=parse_time(epoch.text("started")),
+        sequence=None if fields.is_null("sequence") else fields.text("sequence"),
+        applied=tuple(applied),
     )
 
 

@@ -8,18 +8,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .batch import PreparedBatch, prepare_batch
-from .change_number import number_in_run
-from .dms_epoch import read_current_dms_epochs
+from .batch import PreparedBatch
 from .errors import CdcError
 from .lake_snapshot import LakeSnapshot
 from .layout import TableName
 from .lease import Lease
-from .ledger import Plan, read_state, standing_of
-from .pending import NextBatch, Pending, next_batch
-from .staged import KnownRanges, read_staged
-from .store import Store
-from .up_to import find_up_to
+from .ledger import Plan
+from .look import Known, LookOptions, NextLook, TableLook, look_at_table
 
 GAP_WAIT_SECONDS = 300.0
 
@@ -46,15 +41,7 @@ class BatchEngine(Protocol):
 
 
 @dataclass(frozen=True)
-class MergeOptions:
-    staging: Store
-    lake: Store
-    app_id: str
-    """Identifies this pipeline's merges of the table in the log's `txn`."""
-    unfit: str = "fail"
-    mode: str = "merge"
-    up_to: str | None = None
-    """The key of a change file or load file in staging: what is pending before it comes first, nothing after it."""
+class MergeOptions(LookOptions):
     gap_wait_seconds: float = GAP_WAIT_SECONDS
     """After this long a gap in the numbers is an error."""
     log: Callable[[str], None] = lambda _line: None
@@ -78,7 +65,7 @@ class TableReport:
     batches: int = 0
     watermark: int | None = None
     waits: str | None = None
-    """Why something that is there is not merged yet: `loading` or `gap`."""
+    """Why something that is there is not merged yet: `loading`, `gap` or `replaying`."""
     waiting: str | None = None
     """The same as a sentence."""
 
@@ -99,13 +86,6 @@ class TableReport:
         return fields
 
 
-@dataclass
-class _Look:
-    snapshot: LakeSnapshot | None
-    state: Plan | None
-    pending: Pending
-
-
 def merge_table(
     options: MergeOptions,
     table: TableName,
@@ -116,20 +96,20 @@ def merge_table(
     what comes before it is merged."""
     started = time.monotonic()
     report = TableReport(table)
-    known: KnownRanges = {}
-    look = _look_at(options, table, engine, known)
+    known = Known()
+    look = look_at_table(options, table, engine.snapshot(table), known)
     # Without anything to do no lease is taken: a table is looked at far more often than it changes.
-    if look.pending.batch is not None:
+    if look.next is not None:
         with lease_of() as lease:
             while True:
-                look = _look_at(options, table, engine, known)
-                if look.pending.batch is None:
+                look = look_at_table(options, table, engine.snapshot(table), known)
+                if look.next is None:
                     break
-                _merge_once(options, engine, lease, look, look.pending.batch, report)
+                _merge_once(options, engine, lease, look, look.next, report)
     report.version = -1 if look.snapshot is None else look.snapshot.version
     report.watermark = None if look.state is None else look.state.watermark_after
     report.seconds = round(time.monotonic() - started, 3)
-    waiting = look.pending.waiting
+    waiting = look.waiting
     if waiting is not None:
         waited = (options.lake.now() - waiting.since).total_seconds()
         if waiting.reason == "gap" and waited > options.gap_wait_seconds:
@@ -139,50 +119,17 @@ def merge_table(
     return report
 
 
-def _look_at(options: MergeOptions, table: TableName, engine: BatchEngine, known: KnownRanges) -> _Look:
-    """What is pending now."""
-    snapshot = engine.snapshot(table)
-    state = read_state(options.lake, table, None if snapshot is None else snapshot.txns.get(options.app_id))
-    if read_current_dms_epochs(options.staging, table) is not None:
-        raise CdcError(
-            "engine.dms",
-            f"merging {table}: DMS writes its files, and this job reads those of cdc's own capture only",
-            "cdc merge --engine local",
-        )
-    standing = standing_of(state)
-    staged = read_staged(options.staging, table, known)
-    limit = None if options.up_to is None else find_up_to(options.staging, table, staged, standing, options.up_to)
-    pending = next_batch(table, staged, standing, limit, keep_history=options.mode == "append")
-    return _Look(snapshot, state, pending)
-
-
 def _merge_once(
-    options: MergeOptions, engine: BatchEngine, lease: Lease, look: _Look, batch: NextBatch, report: TableReport
+    options: MergeOptions, engine: BatchEngine, lease: Lease, look: TableLook, upcoming: NextLook, report: TableReport
 ) -> None:
-    prepared = prepare_batch(
-        options.staging,
-        options.lake,
-        batch,
-        look.state,
-        look.snapshot,
-        app_id=options.app_id,
-        unfit=options.unfit,
-        mode=options.mode,
-    )
+    prepared = upcoming.prepare()
     files = len(prepared.inputs)
     plan = prepared.put_plan(options.lake)
-    options.log(f"merging {report.table}: batch {plan.seq}: {describe_batch(batch, files)}")
+    what = f"{upcoming.describe}, " if upcoming.describe else ""
+    options.log(f"merging {report.table}: batch {plan.seq}: {what}from {files} file{'' if files == 1 else 's'}")
     effect = engine.run(prepared, plan, look.snapshot, lease)
     if effect is None:
         # Someone else commits to this table too; let it finish.
         time.sleep(0.05)
     else:
         report.add(files, effect)
-
-
-def describe_batch(batch: NextBatch, files: int) -> str:
-    """`the load and numbers 1 to 6, from 2 files`."""
-    parts = [] if batch.epoch is None else [f"the {batch.epoch.kind}"]
-    if batch.end > batch.after:
-        parts.append(f"numbers {number_in_run(batch.after) + 1} to {number_in_run(batch.end)}")
-    return f"{' and '.join(parts)}{', ' if parts else ''}from {files} file{'' if files == 1 else 's'}"

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from .batch import SourceFile
 from .csv_range import wrong_number
-from .csv_records import read_csv, read_pieces
+from .csv_records import CsvRecord, read_csv, read_pieces
+from .definition import ColumnDefinition, TableDefinition
 from .errors import CdcError
+from .header import FileLayout
 from .row_errors import shorten, wrong_op, wrong_width
 
 _ESCAPED_NULL = re.compile(r"\\+N")
@@ -18,36 +20,56 @@ _NUMBER = re.compile(r"[0-9]{35}")
 
 @dataclass(frozen=True)
 class ChangeRow:
-    op: str
-    ts: str
+    op: str | None
+    """None in a load file of DMS without Op."""
+    ts: str | None
     """Commit time as the file has it."""
     values: tuple[str | None, ...]
-    """By column, in the definition's order; None is NULL."""
+    """By column, in the definition's order; None is NULL, or of a column that the file does not have."""
     seq: str | None
-    """`cdc_seq`; None in the rows of a load."""
+    """`cdc_seq` or `dms_seq`; None where it is empty (rows of a load) or absent."""
     line: int
     """The line of the file it begins on."""
 
 
 def read_rows(source: SourceFile) -> Iterator[ChangeRow]:
     """Raises `file.*` naming file and line at the first thing that is not right."""
-    label, width = source.state.label, len(source.definition.columns) + 3
-    records = read_csv(read_pieces(source.state.store, source.key), label)
-    next(records, None)
+    records = read_csv(read_pieces(source.state.store, source.key), source.state.label)
+    yield from rows_of(records, source.layout, source.definition, source.state.label)
+
+
+def rows_of(
+    records: Iterator[CsvRecord], layout: FileLayout, definition: TableDefinition, file: str
+) -> Iterator[ChangeRow]:
+    """The rows of a file whose layout is known, from its records."""
+    if layout.has_header:
+        next(records, None)
     for record in records:
         fields, line = record.fields, record.line
-        if len(fields) != width:
-            raise wrong_width(label, line, len(fields), width)
-        if fields[0] not in ("I", "U", "D"):
-            raise wrong_op(label, line, fields[0])
-        yield ChangeRow(fields[0], fields[1], tuple(map(read_field, fields[2:-1])), fields[-1] or None, line)
+        if len(fields) != len(layout.fields):
+            raise wrong_width(file, line, len(fields), len(layout.fields))
+        marks: dict[str, str] = {}
+        values: list[str | None] = [None] * len(definition.columns)
+        for role, field in zip(layout.fields, fields):
+            if role.kind == "column":
+                values[role.index] = read_field(field, layout, definition.columns[role.index])
+            elif role.kind != "before":
+                marks[role.kind] = field
+        op = marks.get("op")
+        if op is not None and op not in ("I", "U", "D"):
+            raise wrong_op(file, line, op)
+        yield ChangeRow(op, marks.get("time"), tuple(values), marks.get("number") or None, line)
 
 
-def read_field(field: str) -> str | None:
-    """A field's text as a value: NULL told apart, the escape of `\\N` taken off."""
-    if field == "\\N":
-        return None
-    return field[1:] if _ESCAPED_NULL.fullmatch(field) else field
+def read_field(field: str, layout: FileLayout, column: ColumnDefinition) -> str | None:
+    """A field's text as a value: NULL told apart; of ours the escape of `\\N` taken off."""
+    if layout.writer == "cdc":
+        if field == "\\N":
+            return None
+        return field[1:] if _ESCAPED_NULL.fullmatch(field) else field
+    if layout.null is not None:
+        return None if field == layout.null else field
+    return field if field or (not column.nullable and column.delta == "string") else None
 
 
 def explain_unreadable(sources: Iterable[SourceFile], numbered: bool, failure: str) -> CdcError:

@@ -1,0 +1,133 @@
+"""From what is pending of DMS's files to what a batch needs: the files with their tags and layouts, and the plan."""
+
+from __future__ import annotations
+
+from .batch import PreparedBatch, SourceFile, assert_mode, target_of
+from .csv_range import read_header
+from .dms_layout import dms_layout
+from .dms_pending import DmsBatch
+from .dms_staged import DmsTable
+from .errors import CdcError
+from .inputs import InputState, stored_input
+from .lake_snapshot import LakeSnapshot
+from .layout import TableName, table_folder
+from .ledger import AppliedFile, DmsState, Plan, PlanInput
+from .quarantine import count_quarantined
+from .rows import read_rows
+from .store import Store
+from .times import iso_time
+
+
+def prepare_dms_batch(
+    staging: Store,
+    lake: Store,
+    table: DmsTable,
+    batch: DmsBatch,
+    state: Plan | None,
+    snapshot: LakeSnapshot | None,
+    *,
+    app_id: str,
+    unfit: str = "fail",
+    mode: str = "merge",
+) -> PreparedBatch:
+    """Raises what prepare_batch does, `definition.unknown` and `replay.gone`, all before anything is written."""
+    epoch = batch.epoch
+    before = None if state is None else state.dms
+    if not table.definitions or (epoch is None and before is None):
+        raise CdcError(
+            "definition.missing",
+            "merging files of DMS: nobody says what the columns of the table are",
+            "cdc replicate   # writes it down",
+        )
+    definition = table.definitions[-1]
+    name = definition.name
+    is_load = epoch is not None and epoch.kind == "load"
+    assert_mode(name, mode, state, is_load)
+    states: list[InputState] = []
+    planned: list[PlanInput] = []
+    loads: list[SourceFile] = []
+    for one in batch.loads:
+        found = stored_input(staging, one.key)
+        states.append(found)
+        planned.append(PlanInput("load", one.key, found.size, found.tag))
+        source = _dms_source(staging, found, table, count_lone=True)
+        if source is not None:
+            loads.append(source)
+    changes: list[SourceFile] = []
+    applied = list(batch.before)
+    expected_rows: int | None = 0
+    for entry in batch.inputs:
+        key = entry.file.found.key
+        found = stored_input(staging, key)
+        if entry.applied is not None:
+            _assert_same(found, entry.applied, name)
+        states.append(found)
+        planned.append(PlanInput("changes", key, found.size, found.tag))
+        applied.append(AppliedFile(key[len(table_folder(name)) :], found.size, found.tag))
+        source = _dms_source(staging, found, table)
+        if source is not None:
+            changes.append(source)
+        scan = entry.file.scan
+        expected_rows = None if scan is None or expected_rows is None else expected_rows + scan.rows
+    draft = Plan(
+        app_id=app_id,
+        kind="load" if is_load else "changes",
+        previous=None if state is None else state.seq,
+        version=None if snapshot is None else snapshot.version,
+        created=iso_time(lake.now()),
+        inputs=tuple(planned),
+        definition=definition,
+        mode=mode,
+        unfit=unfit,
+        epoch=None,
+        watermark_before=None if state is None else state.watermark_after,
+        watermark_after=definition.number,
+        quarantined_before=0 if state is None else count_quarantined(lake, state),
+        dms=_state_after(batch, before, applied),
+    )
+    return PreparedBatch(
+        table=name,
+        draft=draft,
+        loads=loads,
+        changes=changes,
+        after=definition.number,
+        end=definition.number,
+        taken=frozenset(),
+        target=target_of(draft, [*loads, *changes], lake, state, snapshot),
+        states=states,
+        by_order=True,
+        repeats=batch.repeats,
+        expected_rows=expected_rows,
+        least_load_rows=None if epoch is None else epoch.rows,
+    )
+
+
+def _state_after(batch: DmsBatch, before: DmsState | None, applied: list[AppliedFile]) -> DmsState:
+    epoch = batch.epoch or before
+    assert epoch is not None
+    return DmsState(epoch.kind, epoch.started, batch.sequence, tuple(applied))
+
+
+def _assert_same(found: InputState, known: AppliedFile, table: TableName) -> None:
+    """An applied file that a replay reads again. A store that was moved gives other tags: then the size must do."""
+    is_comparable = found.tag.startswith("sha256:") == known.tag.startswith("sha256:")
+    if found.size == known.size and (not is_comparable or found.tag == known.tag):
+        return
+    raise CdcError(
+        "replay.gone",
+        f"merging {table}: {found.label} is needed again, for changes before it have come since, and it was changed",
+        f"bring the right file back from a copy, or cdc reload {table}",
+    )
+
+
+def _dms_source(staging: Store, found: InputState, table: DmsTable, count_lone: bool = False) -> SourceFile | None:
+    """None for an empty file. `count_lone`: of one column a row may be a blank line, which engines pass over: then the
+    rows are counted strictly."""
+    first = read_header(staging, found.found.key)
+    if not first:
+        return None
+    layout, definition = dms_layout(first, table.definitions, table.dialect, found.label)
+    source = SourceFile(found, definition, None, layout)
+    if count_lone and len(layout.fields) == 1:
+        return SourceFile(found, definition, sum(1 for _ in read_rows(source)), layout)
+    return source

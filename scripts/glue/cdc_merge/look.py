@@ -1,0 +1,155 @@
+"""What of a table is pending now, whoever writes its files, and how its next batch is made ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .batch import PreparedBatch, prepare_batch
+from .change_number import number_in_run
+from .dms_batch import prepare_dms_batch
+from .dms_epoch import DmsEpoch, read_current_dms_epochs
+from .dms_pending import DmsBatch, DmsOptions, next_dms_batch
+from .dms_staged import KnownScans, read_dms_table
+from .errors import CdcError
+from .lake_snapshot import LakeSnapshot
+from .layout import TableName
+from .ledger import Plan, read_state, standing_of
+from .pending import NextBatch, Waiting, next_batch
+from .staged import KnownRanges, read_staged
+from .store import Store
+from .up_to import find_up_to
+
+
+@dataclass(frozen=True)
+class LookOptions:
+    staging: Store
+    lake: Store
+    app_id: str
+    """Identifies this pipeline's merges of the table in the log's `txn`."""
+    unfit: str = "fail"
+    mode: str = "merge"
+    up_to: str | None = None
+    """The key of a change file or load file in staging: what is pending before it comes first, nothing after it."""
+    reads_dms: bool = False
+    """The engine reads files of DMS, too."""
+    load_complete: bool = False
+    """A load of DMS counts although nobody has recorded that it is complete."""
+    replay_wait_seconds: float = 600.0
+    """How long what a resumed task of DMS repeats waits for its end."""
+
+
+@dataclass
+class Known:
+    """Files that have been looked into already: they never change."""
+
+    ranges: KnownRanges = field(default_factory=dict)
+    scans: KnownScans = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NextLook:
+    """The next batch, before its files are opened."""
+
+    describe: str
+    """`the load and numbers 1 to 6`."""
+    prepare: Callable[[], PreparedBatch]
+
+
+@dataclass(frozen=True)
+class TableLook:
+    snapshot: LakeSnapshot | None
+    state: Plan | None
+    next: NextLook | None
+    waiting: Waiting | None
+
+
+def look_at_table(options: LookOptions, table: TableName, snapshot: LakeSnapshot | None, known: Known) -> TableLook:
+    state = read_state(options.lake, table, None if snapshot is None else snapshot.txns.get(options.app_id))
+    epochs = read_current_dms_epochs(options.staging, table)
+    if epochs is None:
+        return _look_at_ours(options, table, snapshot, state, known.ranges)
+    if not options.reads_dms:
+        raise CdcError(
+            "engine.dms",
+            f"merging {table}: DMS writes its files, and this job reads those of cdc's own capture only",
+            "cdc merge --engine local",
+        )
+    return _look_at_dms(options, table, snapshot, state, epochs, known.scans)
+
+
+def _look_at_ours(
+    options: LookOptions,
+    table: TableName,
+    snapshot: LakeSnapshot | None,
+    state: Plan | None,
+    known: KnownRanges,
+) -> TableLook:
+    staging, lake = options.staging, options.lake
+    standing = standing_of(state)
+    staged = read_staged(staging, table, known)
+    limit = None if options.up_to is None else find_up_to(staging, table, staged, standing, options.up_to)
+    pending = next_batch(table, staged, standing, limit, keep_history=options.mode == "append")
+    batch = pending.batch
+    if batch is None:
+        return TableLook(snapshot, state, None, pending.waiting)
+    policies = {"app_id": options.app_id, "unfit": options.unfit, "mode": options.mode}
+    upcoming = NextLook(_describe(batch), lambda: prepare_batch(staging, lake, batch, state, snapshot, **policies))
+    return TableLook(snapshot, state, upcoming, pending.waiting)
+
+
+def _look_at_dms(
+    options: LookOptions,
+    table: TableName,
+    snapshot: LakeSnapshot | None,
+    state: Plan | None,
+    epochs: list[DmsEpoch],
+    known: KnownScans,
+) -> TableLook:
+    staging, lake = options.staging, options.lake
+    before = None if state is None else state.dms
+    staged = read_dms_table(staging, table, epochs, before, known)
+    keys = {one.key for one in [*(file.found for file in staged.files), *staged.loads]}
+    if options.up_to is not None and options.up_to not in keys:
+        raise CdcError(
+            "file.unknown",
+            f"merging {staging.location}/{options.up_to}: it is no change file of {table}",
+            "cdc files   # lists them",
+        )
+    batch, waiting = next_dms_batch(
+        table,
+        staged,
+        before,
+        DmsOptions(
+            now=staging.now(),
+            up_to=options.up_to,
+            load_complete=options.load_complete,
+            keep_history=options.mode == "append",
+            replay_wait_seconds=options.replay_wait_seconds,
+        ),
+    )
+    if batch is None:
+        return TableLook(snapshot, state, None, waiting)
+    policies = {"app_id": options.app_id, "unfit": options.unfit, "mode": options.mode}
+    upcoming = NextLook(
+        _describe_dms(batch),
+        lambda: prepare_dms_batch(staging, lake, staged, batch, state, snapshot, **policies),
+    )
+    return TableLook(snapshot, state, upcoming, waiting)
+
+
+def _describe(batch: NextBatch) -> str:
+    parts = [] if batch.epoch is None else [f"the {batch.epoch.kind}"]
+    if batch.end > batch.after:
+        parts.append(f"numbers {number_in_run(batch.after) + 1} to {number_in_run(batch.end)}")
+    return " and ".join(parts)
+
+
+def _describe_dms(batch: DmsBatch) -> str:
+    again = sum(one.applied is not None for one in batch.inputs)
+    parts = ["the load"] if batch.epoch is not None and batch.epoch.kind == "load" else []
+    if batch.inputs:
+        parts.append("changes of DMS")
+    if again > 0 and batch.epoch is None:
+        parts.append(f"{again} files again, for one came late")
+    return " and ".join(parts)
