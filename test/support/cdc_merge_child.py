@@ -11,7 +11,7 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "glue"))
@@ -83,7 +83,9 @@ def merge(question):
     )
     answer = {"error": None, "report": None, "stopped": False}
     try:
-        report = merge_table(options, table, engine, lambda: merge_lease_of(lake, table, leases.Run(), stop_work=int))
+        wait = question.get("lease_wait_seconds", 30)
+        lease_of = partial(merge_lease_of, lake, table, leases.Run(), stop_work=int, wait_seconds=wait)
+        report = merge_table(options, table, engine, lease_of)
         answer["report"] = report.to_json() | {"watermark": report.watermark and str(report.watermark)}
     except Stopped:
         answer["stopped"] = True
