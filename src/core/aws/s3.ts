@@ -293,6 +293,26 @@ export async function someKeys(
   return (reply.Contents ?? []).flatMap((found) => found.Key ?? []);
 }
 
+/** Everything under a prefix. */
+export async function listObjects(
+  session: AwsSession,
+  { bucket, prefix }: { bucket: string; prefix: string },
+): Promise<{ key: string; size: number; modified: Date }[]> {
+  const found: { key: string; size: number; modified: Date }[] = [];
+  for (let token: string | undefined; ; ) {
+    const reply = await ask(session, 's3:ListBucket', `listing s3://${bucket}/${prefix}`, (options) =>
+      clientFor(session).send(
+        new ListObjectsV2Command({ ...ownBucket(session, bucket), Prefix: prefix, ContinuationToken: token }),
+        options,
+      ),
+    );
+    for (const { Key, Size, LastModified } of reply.Contents ?? [])
+      if (Key !== undefined) found.push({ key: Key, size: Size ?? 0, modified: LastModified ?? new Date(0) });
+    token = reply.NextContinuationToken;
+    if (token === undefined) return found;
+  }
+}
+
 /** Deletes every version of everything under a prefix, and gives up unfinished uploads there. Returns how many. */
 export async function emptyPrefix(session: AwsSession, bucket: string, prefix: string): Promise<number> {
   const client = clientFor(session);

@@ -7,7 +7,10 @@ import { definitionFromJson, type TableDefinition } from '../table-definition.ts
 import { definitionFolder } from './layout.ts';
 
 /** By the number each begins at. Throws CdcError `definition.corrupt`. */
-export async function readDefinitions(staging: Store, table: TableName): Promise<TableDefinition[]> {
+export async function readDefinitions(
+  staging: Pick<Store, 'list' | 'get' | 'location'>,
+  table: TableName,
+): Promise<TableDefinition[]> {
   const objects = await staging.list(definitionFolder(table));
   const definitions = await Promise.all(
     objects.map(async ({ key }) => {

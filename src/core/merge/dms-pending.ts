@@ -126,8 +126,9 @@ function nextEpoch(
 }
 
 function isComplete(staged: DmsStaged, epoch: DmsEpoch): boolean {
-  if (epoch.state === 'complete') return true;
   const loads = loadsOf(staged, epoch);
+  // DMS writes no file of an empty table; but that a table is empty must be said.
+  if (epoch.state === 'complete') return loads.length > 0 || epoch.rows !== undefined;
   if (!epoch.caches || loads.length === 0) return false;
   const newest = dmsTime(new Date(Math.max(...loads.map(({ modified }) => modified.getTime()))));
   return staged.files.some(({ time }) => time > newest);

@@ -12,6 +12,7 @@ import { knownTasks, mergeLoad, settingsOf } from './replicate.ts';
 import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
 import { type SourceView, viewSource } from './source-view.ts';
 import { exactMappings } from './table-mappings.ts';
+import { recordComplete, recordDefinitions, recordLoads } from './table-records.ts';
 import { isLoadOver, tableTroubles } from './task-outcome.ts';
 import { removeTask, settleTask, tablesError, watchTask } from './task-progress.ts';
 
@@ -59,6 +60,9 @@ async function reloadWithin(run: AwsRun, name: string, tables: readonly TableNam
   const wanted = new Set(tables.map(formatTableName));
   const of = async () => (await tableStatistics(session, task)).filter((table) => wanted.has(formatTableName(table)));
   const before = new Map((await of()).map((table) => [formatTableName(table), table.loadEndedAt?.getTime()]));
+  const recorded = await recordDefinitions(run, tables);
+  // A change file that comes meanwhile need not say that the reload is complete.
+  await recordLoads(run, { tables, task: name, caches: false, recorded });
   await reloadTables(session, task, tables);
   for (let looks = 0; ; looks++) {
     throwIfCancelled(session.signal);
@@ -68,7 +72,8 @@ async function reloadWithin(run: AwsRun, name: string, tables: readonly TableNam
     const isOver = isLoadOver(seen) && seen.length === wanted.size;
     // Until DMS has begun, a table looks as complete as before.
     if (isOver && troubles.length > 0 && looks >= PATIENCE) throw tablesError(task, troubles);
-    if (isOver && troubles.length === 0 && (again.length === wanted.size || looks >= PATIENCE)) return;
+    if (isOver && troubles.length === 0 && (again.length === wanted.size || looks >= PATIENCE))
+      return recordComplete(run, { task: name, tables: seen, isCertain: true, countsAll: true });
     progress.update(
       `reloading ${seen.filter(({ state }) => state === 'Table completed').length} of ${wanted.size} tables`,
     );
@@ -103,8 +108,10 @@ async function reloadBeside(run: AwsRun, ready: ReadyInstance, tables: readonly 
   const made = await settleTask(run, name);
   if (made === undefined)
     throw new CdcError('task.gone', `reloading: the task ${name} has gone`, { hint: 'cdc reload' });
+  await recordLoads(run, { tables, task: name, caches: false, recorded: await recordDefinitions(run, tables) });
   await startTask(session, made, 'start-replication');
-  const { task } = await watchTask(run, { name, before: made, expected: tables.map(formatTableName) });
+  const { task, tables: seen } = await watchTask(run, { name, before: made, expected: tables.map(formatTableName) });
+  await recordComplete(run, { task: name, tables: seen, isCertain: true });
   await removeTask(run, task);
 }
 

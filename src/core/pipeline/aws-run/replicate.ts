@@ -8,12 +8,13 @@ import {
   type ReplicationTask,
   type StartType,
   startTask,
+  type TableStatistics,
   type TaskKind,
   tableStatistics,
 } from '../../aws/dms-task.ts';
 import { latestRuns } from '../../aws/glue-run.ts';
 import { pipelineTags } from '../../aws/tags.ts';
-import { formatTableName } from '../../change.ts';
+import { formatTableName, type TableName } from '../../change.ts';
 import { CdcError } from '../../errors.ts';
 import { awsOf } from '../aws/names.ts';
 import {
@@ -32,6 +33,14 @@ import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
 import { checkBinlogReaches, readPosition, type SourceView, viewSource } from './source-view.ts';
 import { resumeSweep } from './sweep.ts';
 import { choosesTheSame, tableMappings } from './table-mappings.ts';
+import {
+  type Recorded,
+  recordComplete,
+  recordDefinitions,
+  recordLoads,
+  recordStarts,
+  tablesToLoad,
+} from './table-records.ts';
 import { readNotes, type TaskNotes, writeNotes } from './task-notes.ts';
 import { settleTask, stopAndSettle, type TaskSeen, watchTask } from './task-progress.ts';
 import { sameSettings, taskSettings } from './task-settings.ts';
@@ -89,17 +98,23 @@ export async function replicateOnAws(
     choice = { act: 'start', task: stopped, how: 'resume-processing' };
     report.state = 'started';
   }
+  const recorded = await recordDefinitions(run, source.tables);
   if (choice.act === 'already' || choice.act === 'loaded') {
+    // A command that did not wait, or was cut short, has left a load that nobody has called complete.
+    if (choice.task !== undefined) await recordLoaded(run, choice.task);
     if (wait) report.merge = await mergeIfNotMerged(run, choice.task);
     return report;
   }
 
   await ensureConnections(run, ready);
   await resumeSweep(run);
-  const started = await begin(run, { choice, ready, source, notes });
+  const started = await begin(run, { choice, ready, source, notes, recorded });
   report.position = started.position ?? null;
   if (!wait) return report;
   const seen = await watchTask(run, { name: started.name, before: started.before, expected: report.tables });
+  // What a task that never ran before shows is of this load.
+  const isCertain = started.before?.startedAt === undefined;
+  await recordComplete(run, { task: seen.task.name, tables: seen.tables, isCertain });
   report.loaded = loadedSince(seen, started.before);
   if (seen.task.kind === 'full-load') report.state = 'finished';
   if (seen.task.kind === 'cdc')
@@ -175,9 +190,10 @@ async function begin(
     ready: ReadyInstance;
     source: SourceView;
     notes: TaskNotes;
+    recorded: Recorded;
   },
 ): Promise<Begun> {
-  const { choice, ready, source, notes } = work;
+  const { choice, ready, source, notes, recorded } = work;
   const wanted = {
     tableMappings: mappingsOf(run, source),
     settings: settingsOf(run, source),
@@ -186,6 +202,7 @@ async function begin(
     const { task, how } = choice;
     if (task.kind !== 'full-load' && task.checkpoint !== undefined) await checkReach(run, task.checkpoint);
     await bringUpToDate(run, task, wanted);
+    await recordBefore(run, { task, tables: source.tables, recorded });
     await start(run, task, how);
     return { name: task.name, before: task, position: task.checkpoint ?? task.startPosition };
   }
@@ -196,6 +213,7 @@ async function begin(
       load_position: await readPosition(await run.address(), run.session.signal),
     });
   const task = await createOrAdopt(run, { kind: choice.kind, ready, ...wanted, position });
+  await recordBefore(run, { task, tables: source.tables, recorded });
   await start(run, task, 'start-replication');
   // Only now is the deleted task overtaken: until the new one runs, its place is the only trace.
   if (choice.kind === 'cdc' && notes.retired !== undefined) {
@@ -203,6 +221,28 @@ async function begin(
     await writeNotes(run.staging, rest);
   }
   return { name: task.name, before: task, position };
+}
+
+/** What merge must know of the files that the task is about to write. */
+async function recordBefore(
+  run: AwsRun,
+  { task, tables, recorded }: { task: ReplicationTask; tables: readonly TableName[]; recorded: Recorded },
+): Promise<void> {
+  const work = { task: task.name, recorded };
+  if (task.kind === 'cdc') return recordStarts(run, { ...work, tables });
+  const statistics = task.startedAt === undefined ? [] : await recordLoaded(run, task);
+  await recordLoads(run, {
+    ...work,
+    tables: await tablesToLoad(run, tables, statistics),
+    caches: task.kind === 'full-load-and-cdc',
+  });
+}
+
+async function recordLoaded(run: AwsRun, task: ReplicationTask): Promise<TableStatistics[]> {
+  if (task.kind === 'cdc') return [];
+  const tables = await tableStatistics(run.session, task);
+  await recordComplete(run, { task: task.name, tables });
+  return tables;
 }
 
 function mappingsOf(run: AwsRun, source: SourceView): string {

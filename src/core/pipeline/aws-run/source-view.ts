@@ -9,7 +9,7 @@ import { formatPosition, parsePosition } from '../../position.ts';
 import { checkTables } from '../../source/check-tables.ts';
 import { type Finding, refusedTables } from '../../source/finding.ts';
 import { queryRows, quoteName, quoteTable } from '../../source/query.ts';
-import { readTables } from '../../source/read-definition.ts';
+import { readSourceTable, readTables, type SourceTable } from '../../source/read-definition.ts';
 import { positionOf, readBinlogStatus, readServer } from '../../source/server.ts';
 
 export interface SourceView {
@@ -57,6 +57,21 @@ export async function viewSource(options: {
       refusedNames: names.filter((name) => refused.has(formatTableName(name))),
       lobMaxKb: await longestValueKb(connection, tables, signal),
     };
+  });
+}
+
+/** The columns and keys of tables as they are now. */
+export async function readSourceTables(options: {
+  tables: readonly { name: TableName; keyOverride?: readonly string[] | undefined }[];
+  address: SourceAddress;
+  signal: AbortSignal | undefined;
+}): Promise<SourceTable[]> {
+  const { tables, address, signal } = options;
+  return withSource(address, signal, async (connection) => {
+    const found: SourceTable[] = [];
+    for (const { name, keyOverride } of tables)
+      found.push(await readSourceTable(connection, name, { keyOverride, signal }));
+    return found;
   });
 }
 

@@ -23,7 +23,7 @@ const notesSchema = z.object({
 
 export type TaskNotes = z.infer<typeof notesSchema>;
 
-export type NotesStore = Pick<Store, 'getIfPresent' | 'put' | 'location'>;
+export type NotesStore = Pick<Store, 'getIfPresent' | 'get' | 'list' | 'put' | 'now' | 'location'>;
 
 export async function readNotes(staging: NotesStore): Promise<TaskNotes> {
   const body = await staging.getIfPresent(NOTES_KEY);

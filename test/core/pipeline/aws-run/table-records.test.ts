@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { readDefinitions } from '../../../../src/core/change-file/definitions.ts';
+import { putDmsEpoch, readDmsEpochs } from '../../../../src/core/change-file/dms-epoch.ts';
+import { changeNumber } from '../../../../src/core/change-number.ts';
+import { reloadOnAws, tablesToReload } from '../../../../src/core/pipeline/aws-run/reload.ts';
+import { replicateOnAws } from '../../../../src/core/pipeline/aws-run/replicate.ts';
+import {
+  recordComplete,
+  recordDefinitions,
+  recordLoads,
+  tablesToLoad,
+} from '../../../../src/core/pipeline/aws-run/table-records.ts';
+import { defineTable, definitionToJson } from '../../../../src/core/table-definition.ts';
+import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
+import { startTestServer, type TestServer } from '../../../support/servers.ts';
+import { table as statistics } from './tasks.ts';
+import { hasWorld, makeWorld, type World } from './world.ts';
+
+const ORDERS = { schema: 'shop', table: 'orders' };
+const PERSONS = { schema: 'shop', table: 'persons' };
+
+describe.skipIf(!(await hasWorld()))('what replicate on AWS writes down for the merge', () => {
+  let aws: AwsEmulator;
+  let server: TestServer;
+  let world: World;
+
+  beforeAll(async () => {
+    [aws, server] = await Promise.all([startAwsEmulator(), startTestServer('mysql')]);
+  });
+  afterAll(async () => {
+    await Promise.all([aws?.stop(), server?.stop()]);
+  });
+  beforeEach(async () => {
+    await aws.reset();
+    world = await makeWorld(aws, server);
+  });
+
+  const replicate = (request = { fullLoad: true, ongoing: true }, wait = true) =>
+    replicateOnAws({ ...world.run, request, wait });
+  const epochs = async (table = ORDERS) =>
+    (await readDmsEpochs(world.staging, table)).map(({ kind, state, task, caches }) => ({ kind, state, task, caches }));
+  const columns = async () =>
+    (await readDefinitions(world.staging, ORDERS)).map((definition) => [
+      definition.number,
+      definition.columns.map(({ name }) => name).join(),
+    ]);
+
+  test('columns and key of every table, and a load that is complete when DMS says so', async () => {
+    await replicate();
+    expect(await readDefinitions(world.staging, ORDERS)).toMatchObject([
+      { number: 1n, key: ['id'], columns: [{ name: 'id' }, { name: 'note', type: 'varchar(50)' }] },
+    ]);
+    const load = { kind: 'load', state: 'complete', task: 'shop-full-load-and-cdc', caches: true };
+    expect(await epochs()).toEqual([load]);
+    expect(await epochs(PERSONS)).toEqual([load]);
+  });
+
+  test('a load that nobody waits for stays one in progress', async () => {
+    await replicate(undefined, false);
+    expect(await epochs()).toMatchObject([{ kind: 'load', state: 'loading' }]);
+  });
+
+  test('a column that was added since is a new definition, written down by the command repeated', async () => {
+    await replicate();
+    await server.query('ALTER TABLE shop.orders ADD COLUMN qty INT');
+    expect(await replicate()).toMatchObject({ state: 'already' });
+    await replicate();
+    expect(await columns()).toEqual([
+      [1n, 'id,note'],
+      [2n, 'id,note,qty'],
+    ]);
+    expect(await epochs()).toHaveLength(1);
+  });
+
+  test('a table that is followed and was never loaded begins empty; one that was loaded goes on', async () => {
+    await replicate({ fullLoad: true, ongoing: false });
+    await server.query('CREATE TABLE shop.later (id INT PRIMARY KEY)');
+    await aws.control({
+      tables: [
+        ['shop', 'orders'],
+        ['shop', 'persons'],
+        ['shop', 'later'],
+      ],
+    });
+    await replicate({ fullLoad: true, ongoing: true });
+    expect(await epochs()).toMatchObject([{ kind: 'load', caches: false, task: 'shop-full-load' }]);
+    expect(await epochs({ schema: 'shop', table: 'later' })).toMatchObject([{ kind: 'start', state: 'complete' }]);
+  });
+
+  test('a reload is an epoch of its own, which no change file completes', async () => {
+    await replicate();
+    world.staging.time += 60_000;
+    await reloadOnAws({ ...world.run, tables: await tablesToReload(world.run, ['shop.orders']) });
+    expect(await epochs()).toMatchObject([{ caches: true }, { kind: 'load', state: 'complete', caches: false }]);
+    expect(await epochs(PERSONS)).toHaveLength(1);
+  });
+
+  test('what the statistics show of an earlier load completes none that was begun since', async () => {
+    const recorded = await recordDefinitions(world.run, [ORDERS]);
+    await recordLoads(world.run, { tables: [ORDERS], task: 't', caches: true, recorded });
+    const [began] = await readDmsEpochs(world.staging, ORDERS);
+    const ended = (ms: number) => statistics('orders', { loadEndedAt: new Date((began?.started.getTime() ?? 0) + ms) });
+    await recordComplete(world.run, { task: 't', tables: [ended(-60_000)] });
+    await recordComplete(world.run, { task: 'another', tables: [ended(60_000)] });
+    expect(await epochs()).toMatchObject([{ state: 'loading' }]);
+    expect(await tablesToLoad(world.run, [ORDERS], [])).toEqual([ORDERS]);
+    expect(await tablesToLoad(world.run, [ORDERS], [ended(0)])).toEqual([]);
+    await recordComplete(world.run, { task: 't', tables: [ended(60_000)] });
+    expect(await readDmsEpochs(world.staging, ORDERS)).toMatchObject([{ state: 'complete', rows: 10 }]);
+    expect(await tablesToLoad(world.run, [ORDERS], [])).toEqual([]);
+  });
+
+  test('after our own capture, DMS opens the next run', async () => {
+    const own = defineTable(ORDERS, { number: changeNumber(2, 7), columns: [], key: [], zeroDates: 'null' });
+    await world.staging.put('_cdc/tables/shop/orders/x.json', JSON.stringify(definitionToJson(own)));
+    expect(await recordDefinitions(world.run, [ORDERS])).toEqual(new Map([['shop.orders', changeNumber(3, 1)]]));
+    await putDmsEpoch(world.staging, {
+      ...ORDERS,
+      kind: 'start',
+      state: 'complete',
+      started: new Date(world.staging.time),
+      task: 't',
+      caches: false,
+      definition: changeNumber(3, 1),
+    });
+    await server.query('ALTER TABLE shop.orders ADD COLUMN qty INT');
+    expect(await recordDefinitions(world.run, [ORDERS])).toEqual(new Map([['shop.orders', changeNumber(3, 2)]]));
+  });
+});
