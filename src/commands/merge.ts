@@ -42,6 +42,7 @@ export interface PendingOptions {
   tables: TableName[];
   watch: boolean;
   takeOver: boolean;
+  loadComplete: boolean;
   overrides: ConfigOverride[];
 }
 
@@ -70,6 +71,7 @@ export const command = defineCommand({
     again: { help: 'loose file: apply it although the same bytes were applied before' },
     watch: { short: 'w', help: 'merge whenever a file arrives, until Ctrl-C' },
     'take-over': { help: 'take the table from another merge that will not come back; asks first' },
+    'load-complete': { help: 'files of DMS: its load is complete, although its statistics do not say so' },
     engine: {
       value: 'ENGINE',
       help: 'what does the work: local, or glue on target aws',
@@ -109,7 +111,8 @@ export const command = defineCommand({
             'add --lake DIR, or leave the option out to merge a file of the pipeline',
           );
       const overrides = input.override('engine', 'merge.engine');
-      return { kind: 'pending', file, tables, watch: input.has('watch'), takeOver, overrides };
+      const loadComplete = input.has('load-complete');
+      return { kind: 'pending', file, tables, watch: input.has('watch'), takeOver, loadComplete, overrides };
     }
     const key = input.list('key').flatMap((text) => text.split(',').map((name) => name.trim()));
     const columns = input.text('columns');
@@ -132,6 +135,11 @@ export const command = defineCommand({
     const { mergeOnAws } = await import('./on-aws/merge.ts');
     return async (options: MergeOptions, context: Context) => {
       const isGlue = options.kind === 'pending' && (await context.config(options.overrides)).merge.engine === 'glue';
+      if (isGlue && options.loadComplete)
+        throw new UsageError(
+          'merge: --load-complete is for an engine on this machine',
+          'the Glue job asks DMS itself; or add --engine local',
+        );
       if (isGlue) await askToTakeOver(options, context);
       const report: MergeReport = isGlue ? await mergeOnAws(options, context) : await runMerge(options, context);
       return { text: renderMerge(report, context.terminal), json: report, exitCode: exitCodeOf(report) };
@@ -237,6 +245,7 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
     tables,
     upTo: file?.key,
     takeOver: options.takeOver,
+    loadComplete: options.loadComplete,
     progress,
     signal,
   });

@@ -5,12 +5,13 @@ import { basename, dirname, resolve } from 'node:path';
 import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
 import type { TableName } from '../core/change.ts';
 import { readDefinitions } from '../core/change-file/definitions.ts';
+import { readDialect } from '../core/change-file/dialect.ts';
+import { readDmsEpochs } from '../core/change-file/dms-epoch.ts';
 import { findStagedFile, needStagedFile } from '../core/change-file/find-file.ts';
 import { showFile } from '../core/change-file/show.ts';
 import { CdcError } from '../core/errors.ts';
 import { openStores } from '../core/pipeline/pipeline.ts';
 import { openLocalStore } from '../core/store/local.ts';
-import type { Store } from '../core/store/store.ts';
 
 export interface ShowOptions {
   file: string;
@@ -40,9 +41,9 @@ export const command = defineCommand({
   },
 
   async run(options: ShowOptions, context: Context): Promise<ShowReport> {
-    const { store, key, definition } = await locate(options, context);
+    const { store, key, definition, dms } = await locate(options, context);
     let rows = 0;
-    for await (const { text, ...row } of showFile({ store, key, definition })) {
+    for await (const { text, ...row } of showFile({ store, key, definition, dms })) {
       rows++;
       await context.emit(row, text);
     }
@@ -61,19 +62,19 @@ async function locate(options: ShowOptions, context: Context) {
     if (isThere && error instanceof CdcError && error.code === 'config.missing') return undefined;
     throw error;
   });
-  if (config === undefined) return { store: openLocalStore(dirname(path)), key: basename(path), definition: undefined };
+  const alone = { store: openLocalStore(dirname(path)), key: basename(path), dms: undefined };
+  if (config === undefined) return { ...alone, definition: undefined };
   const { staging } = openStores(config, context.env.variables);
   const staged = isThere
     ? await findStagedFile(staging, context.cwd, options.file)
     : await needStagedFile(staging, context.cwd, options.file);
   const table = options.table ?? staged?.table;
-  const definition = table === undefined ? undefined : await newestDefinition(staging, table);
-  if (staged !== undefined) return { store: staging, key: staged.key, definition };
-  return { store: openLocalStore(dirname(path)), key: basename(path), definition };
-}
-
-async function newestDefinition(staging: Store, table: TableName) {
-  return (await readDefinitions(staging, table)).at(-1);
+  const definitions = table === undefined ? [] : await readDefinitions(staging, table);
+  const definition = definitions.at(-1);
+  if (staged === undefined) return { ...alone, definition };
+  const isOfDms = table !== undefined && (await readDmsEpochs(staging, table)).length > 0;
+  const dms = isOfDms ? { definitions, dialect: await readDialect(staging) } : undefined;
+  return { store: staging, key: staged.key, definition, dms };
 }
 
 async function exists(path: string): Promise<boolean> {

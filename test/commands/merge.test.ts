@@ -28,7 +28,15 @@ D,10,Jack Hicks,Houston
 `;
 
 describe('the words of cdc merge', () => {
-  const pending = { kind: 'pending', file: undefined, tables: [], watch: false, takeOver: false, overrides: [] };
+  const pending = {
+    kind: 'pending',
+    file: undefined,
+    tables: [],
+    watch: false,
+    takeOver: false,
+    loadComplete: false,
+    overrides: [],
+  };
   const loose = {
     kind: 'loose',
     file: 'c.csv',
@@ -43,6 +51,7 @@ describe('the words of cdc merge', () => {
     [[], pending],
     [['staging/a/b/x.csv'], { ...pending, file: 'staging/a/b/x.csv' }],
     [['--watch', '--take-over'], { ...pending, watch: true, takeOver: true }],
+    [['--load-complete'], { ...pending, loadComplete: true }],
     [
       ['--table', 'a.b', '--table', 'a.c.d'],
       {

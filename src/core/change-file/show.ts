@@ -7,8 +7,10 @@ import type { TableDefinition } from '../table-definition.ts';
 import { readBytes } from './bytes.ts';
 import { formatCsv, readCsv } from './csv.ts';
 import type { Dialect } from './dialect.ts';
+import { dmsLayout } from './dms-layout.ts';
 import { isOurHeader } from './header.ts';
-import { formatHeaderless, readChanges } from './read.ts';
+import { readHeader } from './number-range.ts';
+import { formatHeaderless, readChanges, readLaidOutRows } from './read.ts';
 
 export interface ShownRow {
   op: Op | null;
@@ -27,6 +29,8 @@ export interface ShowOptions {
   /** Needed for a file that does not name its columns in a header of ours. */
   definition?: Pick<TableDefinition, 'columns'> | undefined;
   dialect?: Dialect;
+  /** A table that DMS writes: every definition it has had, and how DMS writes. */
+  dms?: { definitions: readonly TableDefinition[]; dialect: Dialect } | undefined;
 }
 
 /** In file order. Throws what reading it throws: `file.cut`, `file.width`, `file.columns-unknown` … */
@@ -34,6 +38,10 @@ export async function* showFile(options: ShowOptions): AsyncGenerator<ShownRow> 
   const { store, key, definition, dialect } = options;
   // A file of ours says itself what it holds; the definition it was written with may not be the newest.
   const own = await ourColumns(store, key);
+  if (own === undefined && options.dms !== undefined) {
+    yield* showDmsFile(store, key, options.dms);
+    return;
+  }
   const names = own ?? definition?.columns.map((column) => column.name) ?? [];
   const columns = own === undefined ? definition : undefined;
   if (own === undefined && columns === undefined) {
@@ -57,6 +65,18 @@ export async function* showFile(options: ShowOptions): AsyncGenerator<ShownRow> 
       columns: Object.fromEntries(values.map((value, index) => [names[index] ?? `${index + 1}`, value])),
       text: formatHeaderless(row),
     };
+  }
+}
+
+async function* showDmsFile(store: Store, key: string, dms: NonNullable<ShowOptions['dms']>): AsyncGenerator<ShownRow> {
+  const file = `${store.location}/${key}`;
+  const first = await readHeader(store, key);
+  if (first.length === 0) return;
+  const { layout, definition } = dmsLayout(first, { ...dms, file });
+  for await (const row of readLaidOutRows(readBytes(store, key), file, layout, definition)) {
+    const { op = null, ts = null, values } = row;
+    const columns = Object.fromEntries(definition.columns.map(({ name }, index) => [name, values[index] ?? null]));
+    yield { op, ts, number: null, columns, text: formatHeaderless(row) };
   }
 }
 

@@ -59,7 +59,7 @@ export async function prepareDmsBatch(request: PrepareDmsRequest): Promise<Prepa
     const input = await storedInput(staging, file.key);
     if (known !== undefined) assertSame(input, known, formatTableName(definition));
     inputs.push(input);
-    planInputs.push({ kind: 'changes', key: file.key, size: input.size, tag: input.tag });
+    planInputs.push({ kind: 'changes', key: file.key, size: input.size, tag: input.tag, rows: file.scan?.rows });
     applied.push({ name: file.key.slice(folder.length), size: input.size, tag: input.tag });
     const source = await dmsSource(staging, file.key, input, table);
     if (source !== undefined) changes.push(source);

@@ -27,6 +27,8 @@ export interface PlanInput {
   size: number;
   /** The store's tag of the content. */
   tag: string;
+  /** Changes in it; files of DMS only. */
+  rows?: number | undefined;
   /** The numbers of its first and last change; files of ours only. */
   first?: ChangeNumber | undefined;
   last?: ChangeNumber | undefined;
@@ -101,6 +103,7 @@ const planFile = z.object({
       key: z.string(),
       size: z.number(),
       tag: z.string(),
+      rows: z.int().optional(),
       first: number.optional(),
       last: number.optional(),
     }),

@@ -47,6 +47,8 @@ export interface MergePendingOptions {
   upTo?: string | undefined;
   /** Takes the tables' leases from whoever holds them. */
   takeOver?: boolean;
+  /** Loads of DMS count although nobody has recorded that they are complete. */
+  loadComplete?: boolean;
   progress: Progress;
   signal: AbortSignal;
 }
@@ -85,9 +87,9 @@ export async function countPending(
 async function mergeOne(
   options: Omit<MergePendingOptions, 'tables'> & { engine: Engine; table: TableName; look?: TableLook },
 ): Promise<MergeOutcome> {
-  const { pipeline, table, engine, upTo, takeOver = false, look, progress, signal } = options;
+  const { pipeline, table, engine, upTo, takeOver = false, loadComplete, look, progress, signal } = options;
   try {
-    const more = { engine, upTo, takeOver, progress, signal, ...look };
+    const more = { engine, upTo, takeOver, loadComplete, progress, signal, ...look };
     return { table, report: await mergeTable({ ...pipeline.mergeOf(table), ...more }) };
   } catch (error) {
     if (!(error instanceof CdcError) || error instanceof CancelledError) throw error;

@@ -5,47 +5,22 @@ import { tableFolder } from '../change-file/layout.ts';
 import { readLoadRecords, type StoredLoadRecord } from '../change-file/load-record.ts';
 import { parseStagedName } from '../change-file/name.ts';
 import { type ChangeNumber, formatChangeNumber } from '../change-number.ts';
-import type { Engine } from '../engine/engine.ts';
 import { CdcError } from '../errors.ts';
-import { readPlan } from '../merge/ledger.ts';
+import { readCurrentDmsEpochs } from '../merge/dms-staged.ts';
 import type { RangedFile, Staged } from '../merge/pending.ts';
 import { readStaged } from '../merge/staged.ts';
 import { type TableState, tableState } from '../merge/table-state.ts';
-import type { Store } from '../store/store.ts';
+import { mergedInputs, versionsOf } from './merged-inputs.ts';
+import { listDmsFiles } from './staged-dms-files.ts';
+import type { ListFilesOptions, StagedFileSummary } from './staged-file-summary.ts';
 
-export interface StagedFileSummary {
-  schema: string;
-  table: string;
-  /** Its key in staging. */
-  file: string;
-  kind: 'load' | 'changes' | 'unknown';
-  rows: number | null;
-  bytes: number;
-  published: string;
-  /** Change numbers, 19 digits; of a load the number it stands at. */
-  first: string | null;
-  last: string | null;
-  /** Of a load: where in the binlog it was read. */
-  position: string | null;
-  /** `unpublished`: a load's file that no finished load lists. */
-  state: 'merged' | 'pending' | 'unpublished' | 'unknown';
-  /** The lake table's version that it was merged in; null where the ledger no longer says. */
-  version: number | null;
-}
-
-export interface ListFilesOptions {
-  staging: Store;
-  lake: Store;
-  appId: string;
-  engine: Engine;
-  /** A file of the table cannot be read: the table's files are listed by their names alone. */
-  onUnreadable(error: CdcError): void;
-  signal?: AbortSignal | undefined;
-}
+export type { StagedFileSummary } from './staged-file-summary.ts';
 
 /** By name: a load's files come before the changes of their table. */
 export async function listStagedFiles(table: TableName, options: ListFilesOptions): Promise<StagedFileSummary[]> {
   const { staging } = options;
+  const epochs = await readCurrentDmsEpochs(staging, table, () => readLoadRecords(staging, table));
+  if (epochs !== undefined) return await listDmsFiles(table, epochs, options);
   const objects = new Map((await staging.list(tableFolder(table))).map((object) => [object.key, object]));
   const [staged, state] = await Promise.all([
     readStaged(staging, table).catch(async (error: unknown): Promise<Staged> => {
@@ -55,7 +30,7 @@ export async function listStagedFiles(table: TableName, options: ListFilesOption
     }),
     tableState({ ...options, table }),
   ]);
-  const versions = state === undefined ? new Map<string, number>() : await mergedVersions(options.lake, table, state);
+  const versions = versionsOf(await mergedInputs(options.lake, table, state));
   const ranges = new Map(staged.files.map((file) => [file.key, file]));
   const summaries: StagedFileSummary[] = [];
   for (const { key, size, modified } of objects.values()) {
@@ -122,25 +97,6 @@ function describeChanges(file: RangedFile, staged: Staged, state: TableState | u
 
 function isMerged(last: ChangeNumber, state: TableState | undefined): boolean {
   return state !== undefined && last <= state.watermark;
-}
-
-/** In which version each file was merged, as far back as the plans go. */
-async function mergedVersions(lake: Store, table: TableName, state: TableState): Promise<Map<string, number>> {
-  const versions = new Map<string, number>();
-  for (let seq: number | null = state.seq; seq !== null; ) {
-    let plan: Awaited<ReturnType<typeof readPlan>>;
-    try {
-      plan = await readPlan(lake, table, seq);
-    } catch (error) {
-      // Old plans go with the log's old versions.
-      if (error instanceof CdcError && seq !== state.seq) return versions;
-      throw error;
-    }
-    // Only the commit right after the version it builds on makes a plan count.
-    for (const { key } of plan.inputs) if (!versions.has(key)) versions.set(key, (plan.version ?? -1) + 1);
-    seq = plan.previous;
-  }
-  return versions;
 }
 
 function rank(file: StagedFileSummary): number {
