@@ -69,7 +69,10 @@ const rdsKeys = keyed({
   class: text(/^db\.[a-z0-9-]+\.[a-z0-9]+$/, 'a class such as db.t3.micro').prefault('db.t3.micro'),
   storage: z.int().min(20).max(65_536).default(20),
   version: version.prefault('8.4'),
-  user: text(/^[a-z][a-z0-9_]{0,15}$/i, 'a user name of at most 16 letters, digits and _').prefault('admin'),
+  user: text(
+    /^(?!rdsadmin$|rdsrepladmin$)[a-z][a-z0-9_]{0,15}$/i,
+    'a user name of at most 16 letters, digits and _, and none that RDS keeps for itself',
+  ).prefault('admin'),
   operator: text(/^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/, 'an address range such as 203.0.113.7/32').optional(),
   open_to_world: z.boolean().default(false),
   binlog_retention: z.int().min(1).max(168).default(24),
@@ -112,8 +115,23 @@ export const dmsSchema = (seconds: z.ZodType<number>) =>
     max_batch_interval: seconds,
   });
 
+/**
+ * What a service refuses in the name that all of a pipeline's resources begin with, before anything is made: RDS and DMS take
+ * no two hyphens in a row, of which there would be two with one at the end; EC2 keeps `sg-` for itself, S3 `sthree-` and `xn--`.
+ */
+export function whyNoAwsName(name: string): string | undefined {
+  const wrong = [
+    [/--/, 'has two hyphens in a row, which RDS and DMS refuse'],
+    [/-$/, 'ends with a hyphen, which RDS and DMS refuse before the next one'],
+    [/^sg-/, 'begins with sg-, which EC2 keeps for itself'],
+    [/^(sthree-|amzn-s3-demo-)/, 'begins with what S3 keeps for itself'],
+  ] as const;
+  const [, why] = wrong.find(([pattern]) => pattern.test(name)) ?? [];
+  return why && `${JSON.stringify(name)} ${why}`;
+}
+
 export const bucketName = text(
-  /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+  /^(?!.*\.\.)(?!(\d{1,3}\.){3}\d{1,3}$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
   'the name of a bucket (3 to 63 of a-z, 0-9, - and .)',
 );
 

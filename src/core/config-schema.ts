@@ -1,7 +1,7 @@
 /** The keys of cdc.yaml, their values and defaults. */
 
 import { z } from 'zod';
-import { type AwsConfig, awsSchema, dmsSchema } from './config-aws.ts';
+import { type AwsConfig, awsSchema, dmsSchema, whyNoAwsName } from './config-aws.ts';
 import { keyed, oneOf, shorthand } from './config-keys.ts';
 import { bucketPlaces, freePlaces, isBucketUrl, placeKeys } from './config-place.ts';
 import { type SourceConfig, sourceSchema } from './config-source.ts';
@@ -123,6 +123,8 @@ export function configSchema(folder: string) {
       return valuesAt(places);
     }
     refuseMixedSlots(values, { aws, dms }, issue);
+    const wrongName = whyNoAwsName(values.name);
+    if (wrongName !== undefined) issue(['name'], wrongName);
     const places = bucketPlaces(values.name, { staging, lake }, issue);
     const { class: instanceClass, full_load_tasks, max_batch_interval } = dms ?? dmsDefaults;
     const awsConfig: AwsConfig = {

@@ -384,6 +384,22 @@ dms: { class: dms.t3.small, full_load_tasks: 4, max_batch_interval: 1m }
     expect(problems(`name: a\ntarget: aws\n${line}`)).toEqual([`${problem} (cdc.yaml:3)`]);
   });
 
+  it.each([
+    ['shop--eu', '"shop--eu" has two hyphens in a row, which RDS and DMS refuse'],
+    ['shop-', '"shop-" ends with a hyphen, which RDS and DMS refuse before the next one'],
+    ['sg-shop', '"sg-shop" begins with sg-, which EC2 keeps for itself'],
+  ])('is refused with the name %s, which a service would refuse halfway', (name, problem) => {
+    expect(problems(`name: ${name}\ntarget: aws`)).toEqual([`name: ${problem} (cdc.yaml:1)`]);
+    expect(parse(`name: ${name}`).name).toBe(name);
+  });
+
+  it.each(['source: { rds: { user: rdsadmin } }', 'lake: { bucket: my..lake }', 'lake: { bucket: 192.0.2.7 }'])(
+    'is refused with a name that a service refuses: %s',
+    (line) => {
+      expect(problems(`name: a\ntarget: aws\n${line}`)).toHaveLength(1);
+    },
+  );
+
   it('is refused for another target', () => {
     expect(problems('name: a\nsource: rds\naws: { region: eu-west-1 }\ndms: { full_load_tasks: 2 }')).toEqual([
       'source: rds is for target: aws (cdc.yaml:2)',

@@ -35,14 +35,15 @@ export async function destroyOnAws(options: { deleteLake: boolean }, context: Co
       : []),
   ];
   if (!(await context.confirm(question.join('\n')))) throw new CancelledError('nothing was removed');
-  const { removed, remaining } = await destroyAws(view);
+  const { removed, remaining, cost } = await destroyAws(view);
   return {
     text: [
       ...removed.map((resource) => `removed ${resource}`),
       ...remaining.map(stays),
       `left ${config.file}: it is yours`,
+      cost.says,
     ].join('\n'),
-    json: report(removals, remaining, true),
+    json: { ...report(removals, remaining, true), cost },
   };
 }
 

@@ -3,6 +3,7 @@
 import { findReplicationInstance } from '../../aws/dms.ts';
 import { findSchedule } from '../../aws/glue-schedule.ts';
 import { findInstance as findDatabaseInstance } from '../../aws/rds.ts';
+import { findSecret } from '../../aws/secrets-manager.ts';
 import type { CostItem } from '../aws/prices.ts';
 import type { AwsRun } from './run.ts';
 import { costChange, type RunningCost, runningCost, standingOf } from './running-cost.ts';
@@ -19,14 +20,20 @@ export interface CostReport {
 
 export async function measureCost(run: Pick<AwsRun, 'session' | 'config' | 'names'>): Promise<RunningCost> {
   const { session, config, names } = run;
-  const [database, instance, schedule] = await Promise.all([
+  const [database, instance, schedule, secret] = await Promise.all([
     config.source.kind === 'rds' ? findDatabaseInstance(session, names.database) : undefined,
     findReplicationInstance(session, names.replicationInstance),
     findSchedule(session, names.sweep),
+    findSecret(session, names.secret),
   ]);
   return runningCost(
     config,
-    standingOf({ database: database?.status, instance: instance?.status, isSweeping: isSweeping(schedule) }),
+    standingOf({
+      database: database?.status,
+      instance: instance?.status,
+      isSweeping: isSweeping(schedule),
+      hasSecret: secret !== undefined,
+    }),
   );
 }
 

@@ -1,7 +1,7 @@
 /** What a pipeline costs as it stands: the prices of `plan`, for what runs and what is there now. Pure. */
 
 import type { Config } from '../../config.ts';
-import { type Cost, type CostItem, costOf, SWEEPS } from '../aws/prices.ts';
+import { type Cost, type CostItem, costOf, SECRET_FOR_DMS, SWEEPS } from '../aws/prices.ts';
 
 /** What of it is there: a database that is stopped still has its storage. */
 export interface Standing {
@@ -9,6 +9,8 @@ export interface Standing {
   replicationInstance: 'there' | 'absent';
   /** The hourly run of the merge. */
   sweep: 'on' | 'off';
+  /** The one that DMS reads the source's password from. */
+  secret: 'there' | 'absent';
 }
 
 export interface RunningCost {
@@ -32,8 +34,10 @@ export function runningCost(config: Config, standing: Standing): RunningCost {
 }
 
 /** `plan` knows three states of a pipeline; what one has and the next has not is what the difference is made of. */
-function itemsOf(cost: Cost, { database, replicationInstance, sweep }: Standing): CostItem[] {
-  const kept = cost.stopped_all.items.filter(({ resource }) => database !== 'absent' || !/\bdatabase\b/.test(resource));
+function itemsOf(cost: Cost, { database, replicationInstance, sweep, secret }: Standing): CostItem[] {
+  const kept = cost.stopped_all.items.filter(({ resource }) =>
+    resource === SECRET_FOR_DMS ? secret === 'there' : database !== 'absent' || !/\bdatabase\b/.test(resource),
+  );
   return [
     ...kept,
     ...without(cost.idle.items, cost.stopped.items).filter(({ resource }) =>
@@ -53,8 +57,9 @@ export function standingOf(states: {
   database: string | undefined;
   instance: string | undefined;
   isSweeping: boolean;
+  hasSecret?: boolean;
 }): Standing {
-  const { database, instance, isSweeping } = states;
+  const { database, instance, isSweeping, hasSecret = true } = states;
   return {
     database:
       database === undefined || database === 'creating' || database === 'deleting'
@@ -64,6 +69,7 @@ export function standingOf(states: {
           : 'running',
     replicationInstance: instance === undefined || instance === 'deleting' ? 'absent' : 'there',
     sweep: isSweeping ? 'on' : 'off',
+    secret: hasSecret ? 'there' : 'absent',
   };
 }
 

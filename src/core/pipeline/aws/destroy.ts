@@ -5,6 +5,7 @@ import { withSignal } from '../../aws/session.ts';
 import { taggedResources } from '../../aws/tagging.ts';
 import type { JobPackage } from '../aws-run/job-package.ts';
 import type { LambdaPackage } from '../aws-run/lambda-package.ts';
+import { type CostReport, costReport, measureCost } from '../aws-run/measure-cost.ts';
 import { desiredResources } from './desired.ts';
 import { reversed, runGraph } from './graph.ts';
 import { type AwsOptions, lookAtAll, makeContext } from './look.ts';
@@ -108,6 +109,7 @@ function whyItStays(
 export interface DestroyAwsReport {
   removed: string[];
   remaining: Remaining[];
+  cost: CostReport;
 }
 
 /** Needs no question any more: the caller has asked. Can be repeated, also after it was cut short. */
@@ -116,6 +118,7 @@ export async function destroyAws(view: DestroyView): Promise<DestroyAwsReport> {
   const { session, config } = context;
   const { progress } = view.options;
   progress.done(`account ${session.account}, region ${session.region}, as ${session.principal}`);
+  const before = await measureCost(context);
   const going = new Map(removals.map((removal) => [removal.id, removal]));
   const running = new RunningSteps(session.clock, progress);
   const removed: string[] = [];
@@ -135,8 +138,9 @@ export async function destroyAws(view: DestroyView): Promise<DestroyAwsReport> {
     },
   });
   const remaining = [...view.remaining, ...(await leftOver(view))];
+  const cost = costReport(before, await measureCost(context));
   await removeRecord(config);
-  return { removed, remaining };
+  return { removed, remaining, cost };
 }
 
 /** What has our tag and is none of the things we know: made by another version, or for a cdc.yaml that said something else. */

@@ -39,6 +39,8 @@ const GLUE_RUN_MINUTES = 2;
 const SWEEP_MINUTES = 1;
 export const SWEEPS = 'a Glue run every hour for what an event has missed';
 
+export const SECRET_FOR_DMS = 'secret for DMS';
+
 export interface CostItem {
   resource: string;
   hourly_usd: number;
@@ -95,7 +97,7 @@ export function costOf(config: Config): Cost {
           { resource: "secret of the database's own user", hourly_usd: SECRET_MONTHLY / HOURS_A_MONTH },
         ]
       : []),
-    { resource: 'secret for DMS', hourly_usd: SECRET_MONTHLY / HOURS_A_MONTH },
+    { resource: SECRET_FOR_DMS, hourly_usd: SECRET_MONTHLY / HOURS_A_MONTH },
   ];
   const replication: CostItem[] = [
     {

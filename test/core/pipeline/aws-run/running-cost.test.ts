@@ -37,6 +37,14 @@ test('what is being made or deleted is not paid for', () => {
   expect(cost('stopped', 'deleting').daily_usd).toBe(cost('stopped', undefined).daily_usd);
 });
 
+test('nothing is paid for when all has gone', () => {
+  const none = runningCost(
+    config,
+    standingOf({ database: undefined, instance: undefined, isSweeping: false, hasSecret: false }),
+  );
+  expect(none).toMatchObject({ daily_usd: 0, items: [] });
+});
+
 test('the sum is the sum of its items, dearest first, and names its price list', () => {
   const { daily_usd, items, prices_of, as_of } = cost('available', 'available');
   expect(items.reduce((sum, item) => sum + item.hourly_usd, 0) * 24).toBeCloseTo(daily_usd, 2);
