@@ -1,4 +1,4 @@
-/** Preflight: every finding about configuration, source, folders and tables, each with its fix. */
+/** Preflight: every finding about configuration, source, folders or account, and tables, each with its fix. */
 
 import { defineCommand } from '../cli/command.ts';
 import { renderFindings } from '../cli/findings.ts';
@@ -16,11 +16,16 @@ export const command = defineCommand({
   options: {
     table: { value: 'TABLE', repeat: true, help: 'look at these tables only', default: 'all that cdc.yaml follows' },
   },
+  onAws: () => import('./on-aws/check.ts').then((file) => file.checkOnAws),
   answerIsNo: 'there is a finding that holds replication up',
   description: `
     Looks at everything that can stand in the way: the server's binlog settings and grants, the tables' keys and
     types, the folders. All findings are listed, each with the statement or setting that mends it; an error
     holds \`init\` and \`replicate\` up, a warning does not.
+
+    On AWS also: credentials and their end, the account against the record, the clock, the network, the account's
+    roles for DMS, versions and classes that the region offers, limits, missing rights, prices; and what nobody
+    can know from here. The tables are looked at once the database is there.
   `,
   examples: [
     { line: 'cdc check', does: 'everything' },

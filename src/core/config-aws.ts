@@ -30,14 +30,23 @@ export interface BucketPlace {
   isNamed: boolean;
 }
 
+/** Roles that services take in our name. */
+export type RoleUse = 'dmsS3' | 'dmsSecret' | 'glue' | 'lambda';
+
 export interface AwsConfig {
   /** Absent: as the SDK finds it (AWS_REGION, the profile). */
   region?: string;
   profile?: string;
+  /** A network of the user's own; absent: the default VPC, all its subnets. */
+  network?: { vpc?: string; subnets?: readonly string[] };
+  /** Names of roles of the user's own, which are neither made nor changed. */
+  roles: Partial<Readonly<Record<RoleUse, string>>>;
   staging: BucketPlace;
   lake: BucketPlace;
   dms: {
     instanceClass: string;
+    /** Without a public address: it reaches S3 and Secrets Manager by endpoints in the VPC. */
+    isPrivate: boolean;
     /** Tables loaded at the same time. */
     fullLoadTasks: number;
     /** How long DMS gathers changes before it writes a file; each file costs a Glue run. */
@@ -95,22 +104,51 @@ export function rdsSchema(resolvePath: (path: string) => string) {
   );
 }
 
+/** By its name, or by its ARN, of which the name is the end. */
+const role = text(
+  /^(arn:[a-z-]+:iam::\d{12}:role\/([\w+=,.@-]+\/)*)?[\w+=,.@-]{1,64}$/,
+  'the name or ARN of a role',
+).transform((written) => written.replace(/^.*\//, ''));
+
+const subnet = text(/^subnet-[0-9a-f]{8,17}$/, 'a subnet such as subnet-0a1b2c3d4e5f60718');
+
 export const awsSchema = keyed({
   region: text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region such as eu-west-1').optional(),
   profile: z.string().min(1).optional(),
+  vpc: text(/^vpc-[0-9a-f]{8,17}$/, 'a VPC such as vpc-0a1b2c3d4e5f60718').optional(),
+  subnets: z.array(subnet).min(2).optional(),
+  roles: keyed({
+    dms_s3: role.optional(),
+    dms_secret: role.optional(),
+    glue: role.optional(),
+    lambda: role.optional(),
+  }).optional(),
 });
+
+/** What cdc.yaml says of the account, in our words. */
+export function accountOf(
+  written: z.output<typeof awsSchema> = {},
+): Pick<AwsConfig, 'region' | 'profile' | 'network' | 'roles'> {
+  const { region, profile, vpc, subnets, roles = {} } = written;
+  return {
+    ...(region === undefined ? {} : { region }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(vpc === undefined && subnets === undefined
+      ? {}
+      : { network: { ...(vpc === undefined ? {} : { vpc }), ...(subnets === undefined ? {} : { subnets }) } }),
+    roles: {
+      ...(roles.dms_s3 === undefined ? {} : { dmsS3: roles.dms_s3 }),
+      ...(roles.dms_secret === undefined ? {} : { dmsSecret: roles.dms_secret }),
+      ...(roles.glue === undefined ? {} : { glue: roles.glue }),
+      ...(roles.lambda === undefined ? {} : { lambda: roles.lambda }),
+    },
+  };
+}
 
 export const dmsSchema = (seconds: z.ZodType<number>) =>
   keyed({
     class: text(/^dms\.[a-z0-9]+\.[a-z0-9]+$/, 'a class such as dms.t3.micro').prefault('dms.t3.micro'),
-    private: z
-      .unknown()
-      .transform((value, context): false => {
-        if (value === false) return false;
-        context.addIssue({ code: 'custom', message: 'true is not built yet: the replication instance is public' });
-        return z.NEVER;
-      })
-      .prefault(false),
+    private: z.boolean().default(false),
     full_load_tasks: z.int().min(1).max(49).default(8),
     max_batch_interval: seconds,
   });

@@ -1,7 +1,7 @@
 /** The keys of cdc.yaml, their values and defaults. */
 
 import { z } from 'zod';
-import { type AwsConfig, awsSchema, dmsSchema, whyNoAwsName } from './config-aws.ts';
+import { type AwsConfig, accountOf, awsSchema, dmsSchema, whyNoAwsName } from './config-aws.ts';
 import { keyed, oneOf, shorthand } from './config-keys.ts';
 import { bucketPlaces, freePlaces, isBucketUrl, placeKeys } from './config-place.ts';
 import { type SourceConfig, sourceSchema } from './config-source.ts';
@@ -126,12 +126,12 @@ export function configSchema(folder: string) {
     const wrongName = whyNoAwsName(values.name);
     if (wrongName !== undefined) issue(['name'], wrongName);
     const places = bucketPlaces(values.name, { staging, lake }, issue);
-    const { class: instanceClass, full_load_tasks, max_batch_interval } = dms ?? dmsDefaults;
+    const { class: instanceClass, private: isPrivate, full_load_tasks, max_batch_interval } = dms ?? dmsDefaults;
     const awsConfig: AwsConfig = {
-      ...values.s3,
+      ...accountOf(aws),
       staging: places.staging,
       lake: places.lake,
-      dms: { instanceClass, fullLoadTasks: full_load_tasks, maxBatchSeconds: max_batch_interval },
+      dms: { instanceClass, isPrivate, fullLoadTasks: full_load_tasks, maxBatchSeconds: max_batch_interval },
     };
     return { ...valuesAt(places.locations), aws: awsConfig };
   });

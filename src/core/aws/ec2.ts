@@ -17,11 +17,14 @@ import { isAwsError } from './aws-error.ts';
 import { type AwsSession, ask, clientOf, ifFound, replied } from './session.ts';
 import { type Tags, tagList, tagsOf } from './tags.ts';
 
-const clientFor = clientOf((options) => new EC2Client(options));
+export const ec2ClientFor = clientOf((options) => new EC2Client(options));
 
 export async function findDefaultVpc(session: AwsSession): Promise<string | undefined> {
   const reply = await ask(session, 'ec2:DescribeVpcs', 'looking for the default VPC', (options) =>
-    clientFor(session).send(new DescribeVpcsCommand({ Filters: [{ Name: 'is-default', Values: ['true'] }] }), options),
+    ec2ClientFor(session).send(
+      new DescribeVpcsCommand({ Filters: [{ Name: 'is-default', Values: ['true'] }] }),
+      options,
+    ),
   );
   return reply.Vpcs?.[0]?.VpcId;
 }
@@ -32,12 +35,29 @@ export interface Subnet {
 }
 
 export async function subnetsOf(session: AwsSession, vpcId: string): Promise<Subnet[]> {
-  const reply = await ask(session, 'ec2:DescribeSubnets', `listing the subnets of ${vpcId}`, (options) =>
-    clientFor(session).send(new DescribeSubnetsCommand({ Filters: [{ Name: 'vpc-id', Values: [vpcId] }] }), options),
+  return subnetsWith(session, { Name: 'vpc-id', Values: [vpcId] }, `listing the subnets of ${vpcId}`);
+}
+
+/** Those of the ids that there are. */
+export async function subnetsById(
+  session: AwsSession,
+  ids: readonly string[],
+): Promise<(Subnet & { vpcId: string })[]> {
+  return subnetsWith(session, { Name: 'subnet-id', Values: [...ids] }, `looking for the subnets ${ids.join(', ')}`);
+}
+
+async function subnetsWith(
+  session: AwsSession,
+  filter: { Name: string; Values: string[] },
+  doing: string,
+): Promise<(Subnet & { vpcId: string })[]> {
+  const reply = await ask(session, 'ec2:DescribeSubnets', doing, (options) =>
+    ec2ClientFor(session).send(new DescribeSubnetsCommand({ Filters: [filter] }), options),
   );
   return (reply.Subnets ?? []).map((subnet) => ({
     id: replied(subnet.SubnetId, 'SubnetId'),
     zone: subnet.AvailabilityZone ?? '',
+    vpcId: subnet.VpcId ?? '',
   }));
 }
 
@@ -52,7 +72,7 @@ export async function findSecurityGroup(
   { name, vpcId }: { name: string; vpcId: string },
 ): Promise<SecurityGroup | undefined> {
   const reply = await ask(session, 'ec2:DescribeSecurityGroups', `looking for the security group ${name}`, (options) =>
-    clientFor(session).send(
+    ec2ClientFor(session).send(
       new DescribeSecurityGroupsCommand({
         Filters: [
           { Name: 'group-name', Values: [name] },
@@ -71,7 +91,7 @@ export async function createSecurityGroup(
   group: { name: string; description: string; vpcId: string; tags: Tags },
 ): Promise<string> {
   const reply = await ask(session, 'ec2:CreateSecurityGroup', `making the security group ${group.name}`, (options) =>
-    clientFor(session).send(
+    ec2ClientFor(session).send(
       new CreateSecurityGroupCommand({
         GroupName: group.name,
         Description: group.description,
@@ -97,7 +117,7 @@ export interface FoundRule extends IngressRule {
 
 export async function ingressRules(session: AwsSession, groupId: string): Promise<FoundRule[]> {
   const reply = await ask(session, 'ec2:DescribeSecurityGroupRules', `reading the rules of ${groupId}`, (options) =>
-    clientFor(session).send(
+    ec2ClientFor(session).send(
       new DescribeSecurityGroupRulesCommand({ Filters: [{ Name: 'group-id', Values: [groupId] }] }),
       options,
     ),
@@ -123,7 +143,7 @@ export async function allowIngress(
     : { IpRanges: [{ CidrIp: from, Description: description }] };
   try {
     await ask(session, 'ec2:AuthorizeSecurityGroupIngress', `letting ${from} connect to ${groupId}`, (options) =>
-      clientFor(session).send(
+      ec2ClientFor(session).send(
         new AuthorizeSecurityGroupIngressCommand({
           GroupId: groupId,
           IpPermissions: [{ IpProtocol: 'tcp', FromPort: port, ToPort: port, ...source }],
@@ -140,7 +160,7 @@ export async function revokeIngress(session: AwsSession, groupId: string, ruleId
   if (ruleIds.length === 0) return;
   await ifFound(
     ask(session, 'ec2:RevokeSecurityGroupIngress', `removing rules of ${groupId}`, (options) =>
-      clientFor(session).send(
+      ec2ClientFor(session).send(
         new RevokeSecurityGroupIngressCommand({ GroupId: groupId, SecurityGroupRuleIds: ruleIds }),
         options,
       ),
@@ -151,7 +171,7 @@ export async function revokeIngress(session: AwsSession, groupId: string, ruleId
 export async function deleteSecurityGroup(session: AwsSession, id: string): Promise<void> {
   await ifFound(
     ask(session, 'ec2:DeleteSecurityGroup', `deleting the security group ${id}`, (options) =>
-      clientFor(session).send(new DeleteSecurityGroupCommand({ GroupId: id }), options),
+      ec2ClientFor(session).send(new DeleteSecurityGroupCommand({ GroupId: id }), options),
     ),
   );
 }
@@ -159,7 +179,7 @@ export async function deleteSecurityGroup(session: AwsSession, id: string): Prom
 /** Interfaces in a group; DMS can leave one behind, in the state `available`. */
 export async function interfacesOf(session: AwsSession, groupId: string): Promise<{ id: string; status: string }[]> {
   const reply = await ask(session, 'ec2:DescribeNetworkInterfaces', `listing the interfaces in ${groupId}`, (options) =>
-    clientFor(session).send(
+    ec2ClientFor(session).send(
       new DescribeNetworkInterfacesCommand({ Filters: [{ Name: 'group-id', Values: [groupId] }] }),
       options,
     ),
@@ -173,7 +193,7 @@ export async function interfacesOf(session: AwsSession, groupId: string): Promis
 export async function deleteInterface(session: AwsSession, id: string): Promise<void> {
   await ifFound(
     ask(session, 'ec2:DeleteNetworkInterface', `deleting the interface ${id}`, (options) =>
-      clientFor(session).send(new DeleteNetworkInterfaceCommand({ NetworkInterfaceId: id }), options),
+      ec2ClientFor(session).send(new DeleteNetworkInterfaceCommand({ NetworkInterfaceId: id }), options),
     ),
   );
 }

@@ -17,7 +17,7 @@ import {
 import { type AwsSession, ask, clientOf, ifFound, replied } from './session.ts';
 import { type Tags, tagList, tagsOf } from './tags.ts';
 
-const clientFor = clientOf((options) => new IAMClient(options));
+export const iamClientFor = clientOf((options) => new IAMClient(options));
 
 export interface Role {
   arn: string;
@@ -29,7 +29,7 @@ export interface Role {
 export async function findRole(session: AwsSession, name: string): Promise<Role | undefined> {
   const reply = await ifFound(
     ask(session, 'iam:GetRole', `looking for the role ${name}`, (options) =>
-      clientFor(session).send(new GetRoleCommand({ RoleName: name }), options),
+      iamClientFor(session).send(new GetRoleCommand({ RoleName: name }), options),
     ),
   );
   if (reply?.Role === undefined) return undefined;
@@ -45,7 +45,7 @@ export async function createRole(
   role: { name: string; description: string; trust: object; tags: Tags },
 ): Promise<string> {
   const reply = await ask(session, 'iam:CreateRole', `making the role ${role.name}`, (options) =>
-    clientFor(session).send(
+    iamClientFor(session).send(
       new CreateRoleCommand({
         RoleName: role.name,
         Description: role.description,
@@ -60,7 +60,7 @@ export async function createRole(
 
 export async function setTrust(session: AwsSession, name: string, trust: object): Promise<void> {
   await ask(session, 'iam:UpdateAssumeRolePolicy', `setting whom the role ${name} trusts`, (options) =>
-    clientFor(session).send(
+    iamClientFor(session).send(
       new UpdateAssumeRolePolicyCommand({ RoleName: name, PolicyDocument: JSON.stringify(trust) }),
       options,
     ),
@@ -70,7 +70,7 @@ export async function setTrust(session: AwsSession, name: string, trust: object)
 export async function inlinePolicy(session: AwsSession, role: string, policy: string): Promise<unknown> {
   const reply = await ifFound(
     ask(session, 'iam:GetRolePolicy', `reading the policy of the role ${role}`, (options) =>
-      clientFor(session).send(new GetRolePolicyCommand({ RoleName: role, PolicyName: policy }), options),
+      iamClientFor(session).send(new GetRolePolicyCommand({ RoleName: role, PolicyName: policy }), options),
     ),
   );
   return parsePolicy(reply?.PolicyDocument);
@@ -81,7 +81,7 @@ export async function setInlinePolicy(
   { role, policy, document }: { role: string; policy: string; document: object },
 ): Promise<void> {
   await ask(session, 'iam:PutRolePolicy', `writing the policy of the role ${role}`, (options) =>
-    clientFor(session).send(
+    iamClientFor(session).send(
       new PutRolePolicyCommand({ RoleName: role, PolicyName: policy, PolicyDocument: JSON.stringify(document) }),
       options,
     ),
@@ -90,20 +90,20 @@ export async function setInlinePolicy(
 
 export async function attachedPolicies(session: AwsSession, role: string): Promise<string[]> {
   const reply = await ask(session, 'iam:ListAttachedRolePolicies', `listing policies of the role ${role}`, (options) =>
-    clientFor(session).send(new ListAttachedRolePoliciesCommand({ RoleName: role }), options),
+    iamClientFor(session).send(new ListAttachedRolePoliciesCommand({ RoleName: role }), options),
   );
   return (reply.AttachedPolicies ?? []).flatMap((policy) => policy.PolicyArn ?? []);
 }
 
 export async function attachPolicy(session: AwsSession, role: string, policyArn: string): Promise<void> {
   await ask(session, 'iam:AttachRolePolicy', `attaching ${policyArn} to the role ${role}`, (options) =>
-    clientFor(session).send(new AttachRolePolicyCommand({ RoleName: role, PolicyArn: policyArn }), options),
+    iamClientFor(session).send(new AttachRolePolicyCommand({ RoleName: role, PolicyArn: policyArn }), options),
   );
 }
 
 /** A role can be deleted only when nothing hangs on it. */
 export async function deleteRole(session: AwsSession, name: string): Promise<void> {
-  const client = clientFor(session);
+  const client = iamClientFor(session);
   const doing = `deleting the role ${name}`;
   const inline = await ifFound(
     ask(session, 'iam:ListRolePolicies', doing, (options) =>

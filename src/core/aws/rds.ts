@@ -19,7 +19,7 @@ import {
 import { type AwsSession, ask, clientOf, ifFound, replied } from './session.ts';
 import { type Tags, tagList, tagsOf } from './tags.ts';
 
-const clientFor = clientOf((options) => new RDSClient(options));
+export const rdsClientFor = clientOf((options) => new RDSClient(options));
 
 export interface EngineVersion {
   /** `8.4.5` */
@@ -31,7 +31,7 @@ export interface EngineVersion {
 /** The versions of MySQL that parameter groups of a family fit. */
 export async function engineVersions(session: AwsSession, family: string): Promise<EngineVersion[]> {
   const reply = await ask(session, 'rds:DescribeDBEngineVersions', 'asking which versions RDS offers', (options) =>
-    clientFor(session).send(
+    rdsClientFor(session).send(
       new DescribeDBEngineVersionsCommand({ Engine: 'mysql', DBParameterGroupFamily: family }),
       options,
     ),
@@ -53,7 +53,7 @@ export interface ParameterGroup {
 export async function findParameterGroup(session: AwsSession, name: string): Promise<ParameterGroup | undefined> {
   const reply = await ifFound(
     ask(session, 'rds:DescribeDBParameterGroups', `looking for the parameter group ${name}`, (options) =>
-      clientFor(session).send(new DescribeDBParameterGroupsCommand({ DBParameterGroupName: name }), options),
+      rdsClientFor(session).send(new DescribeDBParameterGroupsCommand({ DBParameterGroupName: name }), options),
     ),
   );
   const group = reply?.DBParameterGroups?.[0];
@@ -67,7 +67,7 @@ export async function createParameterGroup(
   group: { name: string; family: string; description: string; tags: Tags },
 ): Promise<void> {
   await ask(session, 'rds:CreateDBParameterGroup', `making the parameter group ${group.name}`, (options) =>
-    clientFor(session).send(
+    rdsClientFor(session).send(
       new CreateDBParameterGroupCommand({
         DBParameterGroupName: group.name,
         DBParameterGroupFamily: group.family,
@@ -94,7 +94,7 @@ export async function parametersOf(
   let marker: string | undefined;
   do {
     const reply = await ask(session, 'rds:DescribeDBParameters', `reading the parameter group ${group}`, (options) =>
-      clientFor(session).send(
+      rdsClientFor(session).send(
         new DescribeDBParametersCommand({
           DBParameterGroupName: group,
           ...(marker === undefined ? {} : { Marker: marker }),
@@ -117,7 +117,7 @@ export async function changeParameters(
   values: readonly { name: string; value: string; isDynamic: boolean }[],
 ): Promise<void> {
   await ask(session, 'rds:ModifyDBParameterGroup', `setting parameters of ${group}`, (options) =>
-    clientFor(session).send(
+    rdsClientFor(session).send(
       new ModifyDBParameterGroupCommand({
         DBParameterGroupName: group,
         Parameters: values.map(({ name, value, isDynamic }) => ({
@@ -134,7 +134,7 @@ export async function changeParameters(
 export async function deleteParameterGroup(session: AwsSession, name: string): Promise<void> {
   await ifFound(
     ask(session, 'rds:DeleteDBParameterGroup', `deleting the parameter group ${name}`, (options) =>
-      clientFor(session).send(new DeleteDBParameterGroupCommand({ DBParameterGroupName: name }), options),
+      rdsClientFor(session).send(new DeleteDBParameterGroupCommand({ DBParameterGroupName: name }), options),
     ),
   );
 }
@@ -163,7 +163,7 @@ export interface DatabaseInstance {
 export async function findInstance(session: AwsSession, id: string): Promise<DatabaseInstance | undefined> {
   const reply = await ifFound(
     ask(session, 'rds:DescribeDBInstances', `looking for the database ${id}`, (options) =>
-      clientFor(session).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }), options),
+      rdsClientFor(session).send(new DescribeDBInstancesCommand({ DBInstanceIdentifier: id }), options),
     ),
   );
   const found = reply?.DBInstances?.[0];
@@ -209,7 +209,7 @@ export async function createInstance(
   },
 ): Promise<void> {
   await ask(session, 'rds:CreateDBInstance', `making the database ${database.id}`, (options) =>
-    clientFor(session).send(
+    rdsClientFor(session).send(
       new CreateDBInstanceCommand({
         DBInstanceIdentifier: database.id,
         Engine: 'mysql',
@@ -251,7 +251,7 @@ export async function modifyInstance(
   },
 ): Promise<void> {
   await ask(session, 'rds:ModifyDBInstance', `changing the database ${id}`, (options) =>
-    clientFor(session).send(
+    rdsClientFor(session).send(
       new ModifyDBInstanceCommand({
         DBInstanceIdentifier: id,
         ApplyImmediately: true,
@@ -270,7 +270,7 @@ export async function modifyInstance(
 export async function deleteInstance(session: AwsSession, id: string): Promise<void> {
   await ifFound(
     ask(session, 'rds:DeleteDBInstance', `deleting the database ${id}`, (options) =>
-      clientFor(session).send(
+      rdsClientFor(session).send(
         new DeleteDBInstanceCommand({
           DBInstanceIdentifier: id,
           SkipFinalSnapshot: true,
@@ -289,7 +289,7 @@ export async function manualSnapshots(
 ): Promise<{ id: string; storageGb: number }[]> {
   const reply = await ifFound(
     ask(session, 'rds:DescribeDBSnapshots', `looking for snapshots of ${databaseId}`, (options) =>
-      clientFor(session).send(
+      rdsClientFor(session).send(
         new DescribeDBSnapshotsCommand({ DBInstanceIdentifier: databaseId, SnapshotType: 'manual' }),
         options,
       ),
@@ -303,7 +303,7 @@ export async function manualSnapshots(
 
 async function tagsOfResource(session: AwsSession, arn: string): Promise<Tags> {
   const reply = await ask(session, 'rds:ListTagsForResource', `reading the tags of ${arn}`, (options) =>
-    clientFor(session).send(new ListTagsForResourceCommand({ ResourceName: arn }), options),
+    rdsClientFor(session).send(new ListTagsForResourceCommand({ ResourceName: arn }), options),
   );
   return tagsOf(reply.TagList);
 }

@@ -15,6 +15,8 @@ export interface AwsSession {
   readonly partition: string;
   /** ARN of who we are. */
   readonly principal: string;
+  /** By how much AWS's clock is ahead of this machine's; 0 within the five minutes that AWS allows. */
+  readonly clockOffsetMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal | undefined;
   readonly clientOptions: ClientOptions;
@@ -49,6 +51,8 @@ export async function openSession(options: OpenSessionOptions): Promise<AwsSessi
       region: chosen,
       partition: Arn.split(':')[1] ?? 'aws',
       principal: Arn,
+      // The SDK takes it from the reply's date, and signs by it from then on.
+      clockOffsetMs: client.config.systemClockOffset,
       clock,
       signal,
       clientOptions: {
@@ -62,6 +66,13 @@ export async function openSession(options: OpenSessionOptions): Promise<AwsSessi
   } catch (error) {
     throw awsError(error, { action: 'sts:GetCallerIdentity', doing, signal });
   }
+}
+
+/** When the credentials end; undefined for those that do not, or do not say so. */
+export async function credentialsEnd(session: AwsSession): Promise<Date | undefined> {
+  const { credentials } = session.clientOptions;
+  const identity = typeof credentials === 'function' ? await credentials() : credentials;
+  return identity?.expiration;
 }
 
 /** The same session under another signal. */

@@ -51,6 +51,8 @@ export interface AwsControl {
   secret_refusals?: number;
   /** An account on the free plan: micro classes, and backups of one day at most. */
   free_plan?: boolean;
+  /** So many databases the account may have. */
+  database_limit?: number;
 }
 
 /** How the states of a model go on: at the n-th look (the first unless told), or after so many seconds. */

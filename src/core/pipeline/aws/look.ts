@@ -118,7 +118,7 @@ function entriesOf<Key extends string>(record: Partial<Record<Key, string>>): [K
   return entries;
 }
 
-async function codeOf({
+export async function codeOf({
   config,
   ...given
 }: AwsOptions): Promise<{ function: LambdaPackage; job: JobPackage } | undefined> {

@@ -6,6 +6,8 @@ import { CdcError } from '../../errors.ts';
 export interface AwsNames {
   parameterGroup: string;
   database: string;
+  /** The subnets of the database, where the network is the user's own. */
+  databaseSubnetGroup: string;
   databaseSecurityGroup: string;
   dmsSecurityGroup: string;
   secret: string;
@@ -28,17 +30,24 @@ export interface AwsNames {
 
 export function awsNames(config: Config): AwsNames {
   const { name } = config;
-  const { staging, lake } = awsOf(config);
+  const { staging, lake, roles } = awsOf(config);
   return {
     parameterGroup: `${name}-params`,
     database: `${name}-db`,
+    databaseSubnetGroup: `${name}-db`,
     databaseSecurityGroup: `${name}-db`,
     dmsSecurityGroup: `${name}-dms`,
     secret: `${name}/dms-source`,
     stagingBucket: staging.bucket,
     lakeBucket: lake.bucket,
     codeBucket: `${name}-code`,
-    role: { dmsS3: `${name}-dms-s3`, dmsSecret: `${name}-dms-secret`, glue: `${name}-glue`, lambda: `${name}-lambda` },
+    role: {
+      dmsS3: `${name}-dms-s3`,
+      dmsSecret: `${name}-dms-secret`,
+      glue: `${name}-glue`,
+      lambda: `${name}-lambda`,
+      ...roles,
+    },
     subnetGroup: `${name}-dms`,
     replicationInstance: `${name}-dms`,
     certificate: `${name}-ca`,

@@ -23,6 +23,8 @@ NOTHING_TOLD = {
     "secret_refusals": 0,
     # an account on the free plan: RDS keeps no backups longer than a day and runs micro classes only
     "free_plan": False,
+    # so many databases an account may have
+    "database_limit": 40,
 }
 TOLD = dict(NOTHING_TOLD)
 

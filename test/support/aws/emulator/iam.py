@@ -3,11 +3,14 @@
 import json
 import re
 
+from moto.core.responses import ActionResult
 from moto.iam import models
+from moto.iam.exceptions import NotFoundException
 from moto.iam.access_control import IAMPolicy, IAMPolicyStatement, PermissionResult
 from moto.iam.models import iam_backends
+from moto.iam.responses import IamResponse
 
-from common import TOLD
+from common import TOLD, adds
 
 # moto makes some 1,500 policies again at each reset, which takes a second: only those that pipelines attach.
 _wanted = ("AmazonDMS", "AWSLambda", "AWSGlue", "AmazonS3", "AmazonRDS", "CloudWatchLogs")
@@ -80,3 +83,43 @@ def allows(document, action, resource):
 
 def as_list(value):
     return value if isinstance(value, list) else [value]
+
+
+@adds(IamResponse)
+def simulate_principal_policy(self):
+    """As AWS answers: one result an action, with one for each resource beside it."""
+    arn = self._get_param("PolicySourceArn")
+    backend = iam_backends[self.current_account]["aws"]
+    holders = [*backend.roles.values(), *backend.users.values()]
+    holder = next((one for one in holders if one.arn == arn), None)
+    if holder is None:
+        raise NotFoundException(f"No such entity: {arn}")
+    resources = self._get_param("ResourceArns") or ["*"]
+    results = []
+    for action in self._get_param("ActionNames"):
+        decisions = {
+            each: "allowed" if any(allows(document, action, each) for document in documents_of(holder)) else "implicitDeny"
+            for each in resources
+        }
+        results.append(
+            {
+                "EvalActionName": action,
+                "EvalResourceName": resources[0],
+                "EvalDecision": "allowed" if all(each == "allowed" for each in decisions.values()) else "implicitDeny",
+                "ResourceSpecificResults": [
+                    {"EvalResourceName": each, "EvalResourceDecision": decision} for each, decision in decisions.items()
+                ],
+            }
+        )
+    return ActionResult({"EvaluationResults": results, "IsTruncated": False})
+
+
+def documents_of(holder):
+    if hasattr(holder, "assume_role_policy_document"):
+        yield from policies_of(holder)
+        return
+    for document in holder.policies.values():
+        yield json.loads(document) if isinstance(document, str) else document
+    for policy in holder.managed_policies.values():
+        document = next(version.document for version in policy.versions if version.is_default)
+        yield json.loads(document) if isinstance(document, str) else document

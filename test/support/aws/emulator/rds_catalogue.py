@@ -1,11 +1,11 @@
-"""RDS: engine versions with their families and lifecycles, and the classes of instances."""
+"""RDS: engine versions with their families and lifecycles, the classes of instances, and the account's limits."""
 
 import datetime
 
 from moto.core.responses import ActionResult
 from moto.rds.responses import RDSResponse
 
-from common import adds
+from common import TOLD, adds
 
 CLASSES = [
     *(f"db.{family}.{size}" for family in ("t3", "t4g") for size in ("micro", "small", "medium")),
@@ -103,4 +103,17 @@ def describe_orderable_db_instance_options(self):
                 if self.params.get("DBInstanceClass") in (None, each)
             ]
         }
+    )
+
+
+@adds(RDSResponse)
+def describe_account_attributes(self):
+    living = [one for one in self.backend.databases.values() if one.status != "gone"]
+    quotas = (
+        ("DBInstances", len(living), TOLD["database_limit"]),
+        ("DBParameterGroups", len(self.backend.db_parameter_groups), 50),
+        ("AllocatedStorage", sum(int(one.allocated_storage or 0) for one in living), 100_000),
+    )
+    return ActionResult(
+        {"AccountQuotas": [{"AccountQuotaName": name, "Used": used, "Max": most} for name, used, most in quotas]}
     )

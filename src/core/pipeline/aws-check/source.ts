@@ -1,0 +1,57 @@
+/** The findings about the source of a pipeline on AWS: those of `check` on every target, without what only our own capture needs. */
+
+import { connectSource, type SourceAddress } from '../../binlog/connection.ts';
+import type { TableName } from '../../change.ts';
+import { type Config, tableRuleFor } from '../../config.ts';
+import type { Finding } from '../../source/finding.ts';
+import { queryRows } from '../../source/query.ts';
+import { checkSource } from '../../source/source-check.ts';
+import { error, type Found } from './findings.ts';
+
+/** DMS takes its load without holding writes, and names columns by the definition it reads itself. */
+const OF_OUR_CAPTURE = new Set(['grant.snapshot', 'grant.xa-recover', 'binlog.row-metadata', 'server.id']);
+
+export async function checkAwsSource(options: {
+  config: Config;
+  address: SourceAddress;
+  only: readonly string[];
+  signal: AbortSignal | undefined;
+}): Promise<Found> {
+  const { config, address, only, signal } = options;
+  const connection = await connectSource(address, signal === undefined ? {} : { signal });
+  try {
+    const findings = await checkSource(connection, {
+      tables: only.length > 0 ? only : config.tables.map((rule) => rule.pattern),
+      exclude: config.exclude,
+      ruleFor: (name: TableName) => tableRuleFor(config, name),
+      foreignKeyCascades: config.capture.foreignKeyCascades,
+      signal,
+    });
+    const [checksum] = await queryRows({
+      connection,
+      sql: "SHOW GLOBAL VARIABLES WHERE Variable_name = 'binlog_checksum'",
+      doing: 'reading the settings of the source',
+      signal,
+    });
+    return {
+      findings: [
+        ...findings.filter(({ code }) => !OF_OUR_CAPTURE.has(code)),
+        ...checkChecksum(config, checksum?.value ?? 'NONE'),
+      ],
+    };
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** AWS's guide to MySQL as a source asks for it; ours sets it in the parameter group. */
+function checkChecksum({ source }: Config, value: string): Finding[] {
+  if (value.toUpperCase() === 'NONE' || source.kind === 'rds') return [];
+  return [
+    error(
+      'binlog.checksum',
+      `binlog_checksum is ${value}: DMS asks for NONE`,
+      'SET PERSIST binlog_checksum = NONE (on RDS: in the parameter group)',
+    ),
+  ];
+}
