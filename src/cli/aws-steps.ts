@@ -8,7 +8,7 @@ export function renderAwsSteps(view: AwsView): string {
   const { account, region, principal } = context.session;
   const table = textTable(steps, [
     { title: 'step', value: (step) => step.id },
-    { title: 'action', value: (step) => (step.action === 'none' ? 'is there' : step.action) },
+    { title: 'action', value: (step) => (step.isYours ? 'yours' : step.action === 'none' ? 'is there' : step.action) },
     { title: 'guide', value: (step) => `§${step.guideSection}` },
     { title: 'resource', value: (step) => step.resource },
   ]);
@@ -35,11 +35,12 @@ export function stepsJson(view: AwsView): Record<string, unknown> {
     account,
     region,
     principal,
-    steps: steps.map(({ id, action, resource, exists, expectedSeconds, guideSection, differences }) => ({
+    steps: steps.map(({ id, action, resource, exists, isYours, expectedSeconds, guideSection, differences }) => ({
       id,
       action,
       resource,
       exists,
+      yours: isYours,
       expected_seconds: expectedSeconds,
       guide_section: guideSection,
       differences: differences.map(({ what, is, wanted, isMendable }) => ({ what, is, wanted, mendable: isMendable })),

@@ -52,6 +52,8 @@ function awsTemplate(values: TemplateValues): string {
   return `${head(values, '')}
 # The account: credentials come as for any AWS tool (environment, profile, SSO); left out, so do region and profile.
 ${account.length === 0 ? '# aws: { region: eu-west-1, profile: default }' : `aws: { ${account.join(', ')} }`}
+# Pieces of your own are used as they are and never deleted: \`vpc: vpc-…\` or \`subnets: [subnet-…, subnet-…]\` instead of the default
+# VPC; \`roles: { dms_s3: NAME, dms_secret: NAME, glue: NAME, lambda: NAME }\`, any of them.
 
 ${
   values.source === 'rds'
@@ -69,6 +71,7 @@ staging: { keep: 7d }
 
 dms:
   class: dms.t3.micro           # the replication instance; it cannot be stopped, and costs until it is deleted
+  private: false                # true: without a public address; endpoints in the VPC lead to S3 and Secrets Manager
   full_load_tasks: 8            # tables loaded at the same time
   max_batch_interval: 300s      # how long changes are gathered before a file is written: each file costs a Glue run
 

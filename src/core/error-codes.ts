@@ -237,6 +237,7 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'aws.support': ['a version leaves support, or has', 'choose a newer one, or plan its upgrade'],
   'aws.drift': ['something is not as cdc.yaml says', '`cdc init` puts right what it can'],
   'aws.price': ['no price is known for something', 'the AWS pricing calculator knows it'],
+  'aws.yours-missing': ['something of yours that cdc.yaml names is not there', 'make it, or mend cdc.yaml'],
   'aws.no-address': ['the address of this machine is not known', '`source: { rds: { operator: … } }` in cdc.yaml'],
   'aws.version': ['a version is not offered in the region', 'another version or region in cdc.yaml'],
   'aws.broken': ['something was made and cannot be used', '`cdc destroy`, or mend it in the console'],

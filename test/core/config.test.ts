@@ -373,7 +373,9 @@ dms: { class: dms.t3.small, full_load_tasks: 4, max_batch_interval: 1m }
     ],
     ['lake: { bucket: Shop }', 'lake.bucket: "Shop" is not the name of a bucket (3 to 63 of a-z, 0-9, - and .)'],
     ['lake: s3://a-staging/x', 'lake: lies under the same prefix as staging: give each its own'],
-    ['dms: { private: true }', 'dms.private: true is not built yet: the replication instance is public'],
+    ['aws: { vpc: mine }', 'aws.vpc: "mine" is not a VPC such as vpc-0a1b2c3d4e5f60718'],
+    ['aws: { roles: { dms: r } }', 'aws.roles.dms: is not a key (did you mean dms_s3?)'],
+    ['dms: { private: sometimes }', 'dms.private: takes a boolean'],
     ['aws: { region: Ireland }', 'aws.region: "Ireland" is not a region such as eu-west-1'],
     [
       'source: { rds: { version: 8.0 } }',

@@ -60,7 +60,7 @@ describe.skipIf(!canRun)('the guide on an emulated account, by the built command
 
     expect(await cdc('destroy')).toMatchObject({ code: 2 });
     const gone = await cdc('destroy', '--delete-lake', '--yes');
-    expect(gone).toMatchObject({ code: 0, stdout: expect.stringMatching(/\nnow \$0\.00\/day, was \$1\.18\n$/) });
+    expect(gone).toMatchObject({ code: 0, stdout: expect.stringMatching(/\nnow \$0\.00\/day, was \$\d\.\d\d\n$/) });
     expect(await cdc('destroy', '--delete-lake', '--yes')).toMatchObject({ code: 0 });
     // The two roles are the account's, shared by every user of DMS.
     expect(await aws.alive()).toEqual({ 'iam:role': ['aws:dms-cloudwatch-logs-role', 'aws:dms-vpc-role'] });

@@ -146,6 +146,7 @@ export async function createReplicationInstance(
   instance: {
     id: string;
     instanceClass: string;
+    isPublic: boolean;
     version: string;
     subnetGroup: string;
     securityGroups: string[];
@@ -167,7 +168,7 @@ export async function createReplicationInstance(
           ReplicationSubnetGroupIdentifier: instance.subnetGroup,
           VpcSecurityGroupIds: instance.securityGroups,
           // Its way to S3; nobody can connect to it, for its group lets nobody in.
-          PubliclyAccessible: true,
+          PubliclyAccessible: instance.isPublic,
           MultiAZ: false,
           AutoMinorVersionUpgrade: true,
           Tags: tagList(instance.tags),
@@ -252,6 +253,8 @@ export interface FoundEndpoint {
   status: string;
   sslMode: string;
   certificateArn: string | undefined;
+  /** Settings that DMS takes as text: `name=value;…`. */
+  extraAttributes: string | undefined;
   mysql: MySQLSettings | undefined;
   s3: S3Settings | undefined;
 }
@@ -274,13 +277,20 @@ async function endpointOf(session: AwsSession, found: Endpoint): Promise<FoundEn
     status: found.Status ?? '',
     sslMode: found.SslMode ?? '',
     certificateArn: found.CertificateArn,
+    extraAttributes: found.ExtraConnectionAttributes,
     mysql: found.MySQLSettings,
     s3: found.S3Settings,
   };
 }
 
 export type EndpointSettings =
-  | { kind: 'mysql'; mysql: MySQLSettings; certificateArn: string | undefined }
+  | {
+      kind: 'mysql';
+      mysql: MySQLSettings;
+      certificateArn: string | undefined;
+      /** How Secrets Manager is reached from a private instance. */
+      extraAttributes: string | undefined;
+    }
   | { kind: 's3'; s3: S3Settings };
 
 export async function createEndpoint(
@@ -318,13 +328,20 @@ export async function changeEndpoint(
 
 function engineSettings(
   settings: EndpointSettings,
-): Pick<CreateEndpointCommandInput, 'MySQLSettings' | 'S3Settings' | 'SslMode' | 'CertificateArn'> {
+): Pick<
+  CreateEndpointCommandInput,
+  'MySQLSettings' | 'S3Settings' | 'SslMode' | 'CertificateArn' | 'ExtraConnectionAttributes'
+> {
   // An S3 endpoint with any SslMode is refused; it speaks TLS anyway.
   if (settings.kind === 's3') return { S3Settings: settings.s3 };
-  const { mysql, certificateArn } = settings;
-  return certificateArn === undefined
-    ? { MySQLSettings: mysql, SslMode: 'none' }
-    : { MySQLSettings: mysql, SslMode: 'verify-full', CertificateArn: certificateArn };
+  const { mysql, certificateArn, extraAttributes } = settings;
+  return {
+    MySQLSettings: mysql,
+    ...(extraAttributes === undefined ? {} : { ExtraConnectionAttributes: extraAttributes }),
+    ...(certificateArn === undefined
+      ? { SslMode: 'none' }
+      : { SslMode: 'verify-full', CertificateArn: certificateArn }),
+  };
 }
 
 export async function deleteEndpoint(session: AwsSession, arn: string): Promise<void> {

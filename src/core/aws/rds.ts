@@ -59,7 +59,7 @@ export async function findParameterGroup(session: AwsSession, name: string): Pro
   const group = reply?.DBParameterGroups?.[0];
   if (group === undefined) return undefined;
   const arn = replied(group.DBParameterGroupArn, 'DBParameterGroupArn');
-  return { arn, family: group.DBParameterGroupFamily ?? '', tags: await tagsOfResource(session, arn) };
+  return { arn, family: group.DBParameterGroupFamily ?? '', tags: await rdsTagsOf(session, arn) };
 }
 
 export async function createParameterGroup(
@@ -174,7 +174,7 @@ async function instanceOf(session: AwsSession, found: DBInstance): Promise<Datab
   const arn = replied(found.DBInstanceArn, 'DBInstanceArn');
   return {
     arn,
-    tags: found.TagList === undefined ? await tagsOfResource(session, arn) : tagsOf(found.TagList),
+    tags: found.TagList === undefined ? await rdsTagsOf(session, arn) : tagsOf(found.TagList),
     status: found.DBInstanceStatus ?? 'unknown',
     engine: found.Engine ?? '',
     version: found.EngineVersion ?? '',
@@ -204,6 +204,8 @@ export async function createInstance(
     version: string;
     user: string;
     parameterGroup: string;
+    /** Absent: RDS takes the default VPC. */
+    subnetGroup: string | undefined;
     securityGroups: string[];
     tags: Tags;
   },
@@ -225,6 +227,7 @@ export async function createInstance(
         // RDS writes a binlog only while backups are on; accounts on the free plan may keep one day.
         BackupRetentionPeriod: 1,
         DBParameterGroupName: database.parameterGroup,
+        ...(database.subnetGroup === undefined ? {} : { DBSubnetGroupName: database.subnetGroup }),
         VpcSecurityGroupIds: database.securityGroups,
         PubliclyAccessible: true,
         MultiAZ: false,
@@ -301,7 +304,7 @@ export async function manualSnapshots(
   }));
 }
 
-async function tagsOfResource(session: AwsSession, arn: string): Promise<Tags> {
+export async function rdsTagsOf(session: AwsSession, arn: string): Promise<Tags> {
   const reply = await ask(session, 'rds:ListTagsForResource', `reading the tags of ${arn}`, (options) =>
     rdsClientFor(session).send(new ListTagsForResourceCommand({ ResourceName: arn }), options),
   );

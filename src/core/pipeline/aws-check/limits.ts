@@ -23,7 +23,7 @@ const RDS_NEEDS: readonly Need[] = [
   { limit: 'DBInstances', step: 'database', words: 'databases', count: 1 },
   { limit: 'DBParameterGroups', step: 'parameter-group', words: 'parameter groups', count: 1 },
 ];
-const IAM_NEEDS: readonly Need[] = [{ limit: 'Roles', step: 'dms-roles', words: 'roles', count: 5 }];
+const IAM_NEEDS: readonly Need[] = [{ limit: 'Roles', step: 'dms-roles', words: 'roles', count: 6 }];
 
 /** `missing`: the steps that `init` would still take. */
 export async function checkLimits(

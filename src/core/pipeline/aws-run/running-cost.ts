@@ -1,7 +1,7 @@
 /** What a pipeline costs as it stands: the prices of `plan`, for what runs and what is there now. Pure. */
 
 import type { Config } from '../../config.ts';
-import { type Cost, type CostItem, costOf, SECRET_FOR_DMS, SWEEPS } from '../aws/prices.ts';
+import { type Cost, type CostItem, costOf, INTERFACE_ENDPOINT, SECRET_FOR_DMS, SWEEPS } from '../aws/prices.ts';
 
 /** What of it is there: a database that is stopped still has its storage. */
 export interface Standing {
@@ -36,7 +36,10 @@ export function runningCost(config: Config, standing: Standing): RunningCost {
 /** `plan` knows three states of a pipeline; what one has and the next has not is what the difference is made of. */
 function itemsOf(cost: Cost, { database, replicationInstance, sweep, secret }: Standing): CostItem[] {
   const kept = cost.stopped_all.items.filter(({ resource }) =>
-    resource === SECRET_FOR_DMS ? secret === 'there' : database !== 'absent' || !/\bdatabase\b/.test(resource),
+    // The way to it is there as long as it is.
+    [SECRET_FOR_DMS, INTERFACE_ENDPOINT].includes(resource)
+      ? secret === 'there'
+      : database !== 'absent' || !/\bdatabase\b/.test(resource),
   );
   return [
     ...kept,

@@ -11,6 +11,7 @@ import { certificate } from './resources/certificate.ts';
 import { connections } from './resources/connections.ts';
 import { database } from './resources/database.ts';
 import { binlogRetention, users } from './resources/database-sql.ts';
+import { databaseSubnets } from './resources/database-subnets.ts';
 import { sourceEndpoint, targetEndpoint } from './resources/endpoints.ts';
 import { glueJob, jobCode, sweep } from './resources/glue-job.ts';
 import { lambda, trigger } from './resources/lambda.ts';
@@ -21,6 +22,8 @@ import { accountRoles, ownRoles } from './resources/roles.ts';
 import { secret } from './resources/secret.ts';
 import { securityGroups } from './resources/security-groups.ts';
 import { tasks } from './resources/tasks.ts';
+import { vpcEndpoints } from './resources/vpc-endpoints.ts';
+import { yourNetwork, yourSource } from './resources/yours.ts';
 
 /** In the order in which the plan lists them; what depends on what is in their `needs`. */
 export function desiredResources(options: {
@@ -40,15 +43,18 @@ export function desiredResources(options: {
   const hasTls = source.kind !== 'private' && source.tls.mode === 'verify';
 
   const all: Resource[] = [
+    ...(aws.network === undefined ? [] : [yourNetwork(aws.network)]),
+    ...(source.kind === 'url' ? [yourSource(source)] : []),
     securityGroups(
       { dms: names.dmsSecurityGroup, database: source.kind === 'rds' ? names.databaseSecurityGroup : undefined },
-      { openToWorld: source.kind === 'rds' && source.openToWorld },
+      { openToWorld: source.kind === 'rds' && source.openToWorld, hasEndpoints: aws.dms.isPrivate },
     ),
     bucket('staging', aws.staging),
     bucket('lake', aws.lake),
     accountRoles(),
-    ownRoles({ id: 'dms-roles', guideSection: '5', title: `roles ${names.role.dmsS3} and ${names.role.dmsSecret}` }, [
+    ownRoles({ id: 'dms-roles', guideSection: '5' }, [
       {
+        isYours: aws.roles.dmsS3 !== undefined,
         name: names.role.dmsS3,
         idName: 'role_dms_s3',
         description: 'cdc: lets AWS DMS write change files',
@@ -63,6 +69,7 @@ export function desiredResources(options: {
         ],
       },
       {
+        isYours: aws.roles.dmsSecret !== undefined,
         name: names.role.dmsSecret,
         idName: 'role_dms_secret',
         description: 'cdc: lets AWS DMS read how to reach the source',
@@ -81,13 +88,15 @@ export function desiredResources(options: {
     secret(names.secret, source),
     ...(hasTls ? [certificate(names.certificate, source)] : []),
     subnetGroup(names.subnetGroup),
+    ...(aws.dms.isPrivate ? [vpcEndpoints()] : []),
     replicationInstance({
       id: names.replicationInstance,
       instanceClass: aws.dms.instanceClass,
+      isPublic: !aws.dms.isPrivate,
       version: place.dmsVersion,
       subnetGroup: names.subnetGroup,
     }),
-    sourceEndpoint(names.sourceEndpoint, { hasTls }),
+    sourceEndpoint(names.sourceEndpoint, { hasTls, isPrivate: aws.dms.isPrivate }),
     targetEndpoint(names.targetEndpoint, { staging: aws.staging, maxBatchSeconds: aws.dms.maxBatchSeconds }),
     connections(),
     tasks(),
@@ -95,9 +104,14 @@ export function desiredResources(options: {
   ];
   if (source.kind === 'rds' && place.mysql !== undefined) {
     const { version, family } = place.mysql;
+    const subnets = aws.network === undefined ? undefined : names.databaseSubnetGroup;
     all.push(
       parameterGroup(names.parameterGroup, family),
-      database({ id: names.database, parameterGroup: names.parameterGroup, version, family }, source),
+      ...(subnets === undefined ? [] : [databaseSubnets(subnets)]),
+      database(
+        { id: names.database, parameterGroup: names.parameterGroup, subnetGroup: subnets, version, family },
+        source,
+      ),
       binlogRetention(source),
       users(names.secret, source, config),
     );
@@ -106,8 +120,9 @@ export function desiredResources(options: {
     all.push(
       bucket('code', { bucket: names.codeBucket, prefix: '', isNamed: false }),
       jobCode(names, code.job),
-      ownRoles({ id: 'glue-role', guideSection: '10', title: `role ${names.role.glue}` }, [
+      ownRoles({ id: 'glue-role', guideSection: '10' }, [
         {
+          isYours: aws.roles.glue !== undefined,
           name: names.role.glue,
           idName: 'role_glue',
           description: 'cdc: lets the merge read staging and write the lake',
@@ -141,8 +156,9 @@ export function desiredResources(options: {
       ]),
       glueJob(names, code.job, config),
       sweep(names),
-      ownRoles({ id: 'lambda-role', guideSection: '11', title: `role ${names.role.lambda}` }, [
+      ownRoles({ id: 'lambda-role', guideSection: '11' }, [
         {
+          isYours: aws.roles.lambda !== undefined,
           name: names.role.lambda,
           idName: 'role_lambda',
           description: 'cdc: lets the trigger start the merge',

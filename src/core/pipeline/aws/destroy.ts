@@ -46,7 +46,7 @@ export async function lookAtDestroy(options: AwsOptions & { deleteLake: boolean 
   // Those that only SQL shows go with the database.
   const seen = resources.map(
     (resource): Resource =>
-      resource.remove === undefined && resource.id !== 'account-roles'
+      resource.remove === undefined && !['account-roles', 'network', 'source'].includes(resource.id)
         ? { ...resource, look: async () => ({ state: 'absent' }) }
         : resource,
   );
@@ -58,7 +58,7 @@ export async function lookAtDestroy(options: AwsOptions & { deleteLake: boolean 
     if (found.state === 'absent') continue;
     const holds = found.state === 'ours' ? ((await resource.holds?.(context)) ?? '') : '';
     const stays = whyItStays(resource, found, { holds, deleteLake: options.deleteLake });
-    if (stays === undefined) removals.push({ id: resource.id, resource: resource.title, holds });
+    if (stays === undefined) removals.push({ id: resource.id, resource: resource.removes ?? resource.title, holds });
     else remaining.push(stays);
   }
   if (config.source.kind === 'rds')
@@ -94,7 +94,11 @@ function whyItStays(
   const bytes = `what its bytes cost: $${STORAGE_GB_MONTH} a GB and month`;
   if (found.state === 'foreign') return { resource: found.name, why: `it belongs to ${found.owner}`, cost: 'not ours' };
   if (found.state === 'brought')
-    return { resource: resource.title, why: 'it is yours: named in cdc.yaml', cost: bytes };
+    return {
+      resource: resource.title,
+      why: 'it is yours: named in cdc.yaml',
+      cost: resource.id.endsWith('-bucket') ? bytes : 'yours',
+    };
   if (found.state === 'shared')
     return {
       resource: `roles ${ACCOUNT_ROLES.map(({ name }) => name).join(' and ')}`,

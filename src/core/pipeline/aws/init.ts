@@ -24,7 +24,9 @@ export async function initAws(view: AwsView, options: { only?: string } = {}): P
   progress.done(`account ${session.account}, region ${session.region}, as ${session.principal}`);
   const toTake = new Set(steps.filter(({ action }) => action !== 'none').map(({ id }) => id));
   const chosen = options.only === undefined ? view.resources : chooseOnly(view, options.only);
-  const nodes = chosen.filter(({ id }) => toTake.has(id));
+  // A step that was in order may not be so any more once one that it needs has been changed.
+  const nodes = withDependants(chosen, toTake);
+  const changed = new Set<string>();
 
   const running = new RunningSteps(session.clock, progress);
   const book = new Book(view);
@@ -44,13 +46,18 @@ export async function initAws(view: AwsView, options: { only?: string } = {}): P
         session: withSignal(session, signal),
         report: (id, text) => running.report(id, text),
       };
+      const before = view.actual.get(resource.id) ?? { state: 'absent' };
+      const isStale = before.state !== 'absent' && resource.needs.some((need) => changed.has(need));
+      const seen = isStale ? await resource.look(own) : before;
+      if (isStale) takeIds(context, seen);
+      if (!toTake.has(resource.id) && (!isStale || (seen.state !== 'absent' && mendable(seen).length === 0))) return;
       // Before anything is made, so that what has no tag yet is known as ours after a crash.
       context.begun.add(resource.id);
       await book.save();
       running.begin(resource.id, resource.expectedSeconds);
-      const seen = view.actual.get(resource.id) ?? { state: 'absent' };
       const { actual, wasMade } = await bringAbout(own, resource, seen);
       view.actual.set(resource.id, actual);
+      if (wasMade !== 'nothing') changed.add(resource.id);
       const took = running.end(resource.id);
       progress.done(
         `${wasMade === 'nothing' ? 'adopted' : wasMade} ${resource.title}${wasMade === 'nothing' ? '' : ` (${took})`}`,
@@ -62,6 +69,17 @@ export async function initAws(view: AwsView, options: { only?: string } = {}): P
   });
   await book.save();
   return { done, ids: Object.fromEntries(context.ids) };
+}
+
+/** The steps to take, and those that need one of them, directly or not. */
+function withDependants(resources: readonly Resource[], toTake: ReadonlySet<string>): Resource[] {
+  const wanted = new Set<string>(toTake);
+  for (let size = 0; size !== wanted.size; ) {
+    size = wanted.size;
+    for (const { id, needs, create } of resources)
+      if (create !== undefined && needs.some((need) => wanted.has(need))) wanted.add(id);
+  }
+  return resources.filter(({ id }) => wanted.has(id));
 }
 
 function chooseOnly(view: AwsView, only: string): Resource[] {

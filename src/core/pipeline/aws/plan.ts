@@ -9,6 +9,8 @@ export interface AwsStep {
   action: 'create' | 'adopt' | 'update' | 'none';
   resource: string;
   exists: boolean;
+  /** The user's own, named in cdc.yaml: used as it is, and never deleted. */
+  isYours: boolean;
   needs: readonly string[];
   expectedSeconds: number;
   /** The section of the guide in which people click it. */
@@ -33,6 +35,7 @@ export function planAws(
         resource: resource.title,
         needs: resource.needs,
         guideSection: resource.guideSection,
+        isYours: found.state === 'brought',
       };
       if (found.state === 'absent')
         return { ...step, action: 'create', exists: false, expectedSeconds: resource.expectedSeconds, differences: [] };

@@ -29,6 +29,8 @@ const REPLICATION_HOURLY: Readonly<Record<string, number>> = {
 };
 const DATABASE_STORAGE_GB_MONTH = 0.115;
 const PUBLIC_ADDRESS_HOURLY = 0.005;
+/** In one zone. The gateway to S3 costs nothing. */
+const INTERFACE_ENDPOINT_HOURLY = 0.01;
 const SECRET_MONTHLY = 0.4;
 export const SNAPSHOT_GB_MONTH = 0.095;
 export const STORAGE_GB_MONTH = 0.023;
@@ -40,6 +42,8 @@ const SWEEP_MINUTES = 1;
 export const SWEEPS = 'a Glue run every hour for what an event has missed';
 
 export const SECRET_FOR_DMS = 'secret for DMS';
+
+export const INTERFACE_ENDPOINT = 'VPC endpoint for Secrets Manager';
 
 export interface CostItem {
   resource: string;
@@ -97,6 +101,7 @@ export function costOf(config: Config): Cost {
           { resource: "secret of the database's own user", hourly_usd: SECRET_MONTHLY / HOURS_A_MONTH },
         ]
       : []),
+    ...(aws.dms.isPrivate ? [{ resource: INTERFACE_ENDPOINT, hourly_usd: INTERFACE_ENDPOINT_HOURLY }] : []),
     { resource: SECRET_FOR_DMS, hourly_usd: SECRET_MONTHLY / HOURS_A_MONTH },
   ];
   const replication: CostItem[] = [
@@ -104,7 +109,9 @@ export function costOf(config: Config): Cost {
       resource: `replication instance ${aws.dms.instanceClass}`,
       hourly_usd: price(REPLICATION_HOURLY, aws.dms.instanceClass),
     },
-    { resource: 'public address of the replication instance', hourly_usd: PUBLIC_ADDRESS_HOURLY },
+    ...(aws.dms.isPrivate
+      ? []
+      : [{ resource: 'public address of the replication instance', hourly_usd: PUBLIC_ADDRESS_HOURLY }]),
   ];
   const sweeps: CostItem = {
     resource: SWEEPS,

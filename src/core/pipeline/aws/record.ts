@@ -23,6 +23,7 @@ export const ID_NAMES = [
   'role_dms_secret',
   'role_glue',
   'role_lambda',
+  'secrets_host',
   'replication_instance',
   'certificate',
   'source_endpoint',

@@ -11,8 +11,11 @@ import type { SourceSql } from './source-sql.ts';
 
 /** In the order of the plan; each is what `init --only ID` takes. */
 export const STEP_IDS = [
+  'network',
+  'source',
   'parameter-group',
   'security-groups',
+  'database-subnets',
   'database',
   'binlog-retention',
   'staging-bucket',
@@ -23,6 +26,7 @@ export const STEP_IDS = [
   'users',
   'certificate',
   'subnet-group',
+  'vpc-endpoints',
   'replication-instance',
   'source-endpoint',
   'target-endpoint',
@@ -94,6 +98,8 @@ export interface Resource {
   settle?: (context: AwsContext) => Promise<void>;
   /** What goes with it, for the question; empty: nothing of worth. */
   holds?: (context: AwsContext) => Promise<string>;
+  /** What of it `remove` removes, where that is not all of its title. */
+  removes?: string;
   /** Returns when it has gone. Absent: it stays, or goes with what it belongs to. */
   remove?: (context: AwsContext) => Promise<void>;
 }
@@ -119,17 +125,20 @@ export function together(parts: readonly { name: string; actual: Actual }[]): Ac
   const foreign = parts.find(({ actual }) => actual.state === 'foreign');
   if (foreign !== undefined) return foreign.actual;
   if (parts.every(({ actual }) => actual.state === 'absent')) return { state: 'absent' };
-  let state: 'ours' | 'shared' | 'brought' = 'ours';
+  const states = new Set<'ours' | 'shared' | 'brought'>();
   const ids: Ids = {};
   const differences: Difference[] = [];
   for (const { name, actual } of parts) {
     if (actual.state === 'absent') differences.push({ what: name, is: 'absent', wanted: 'there', isMendable: true });
     else if (actual.state !== 'foreign') {
-      state = actual.state;
+      states.add(actual.state);
       Object.assign(ids, actual.ids);
       differences.push(...actual.differences);
     }
   }
+  const isWhole = parts.every(({ actual }) => actual.state !== 'absent');
+  // Of what is the user's in part, the other part is, or will be, ours: that goes with the pipeline.
+  const state = states.has('shared') ? 'shared' : isWhole && !states.has('ours') ? 'brought' : 'ours';
   return { state, ids, differences };
 }
 

@@ -101,7 +101,7 @@ export async function makeWorld(
     const id = names.replicationInstance;
     const settings = { instanceClass: 'dms.t3.micro', version: '3.5.4', securityGroups: [], tags: {} };
     if ((await findReplicationInstance(session, id)) === undefined)
-      await createReplicationInstance(session, { id, subnetGroup: names.subnetGroup, ...settings });
+      await createReplicationInstance(session, { id, isPublic: true, subnetGroup: names.subnetGroup, ...settings });
     await seenUntil('available', async () => (await findReplicationInstance(session, id))?.status);
   };
   await makeInstance();

@@ -2,12 +2,14 @@
 
 import json
 
+from moto.ec2.models import ec2_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
 
 import dms_login
 from common import TOLD, fault
 from dms import FAILED, Resource, mixed_in
+from ec2 import rule_group_id
 from iam import can_assume, may
 
 
@@ -21,7 +23,7 @@ class Connections:
             raise fault("InvalidResourceStateFault", "Replication instance is not available")
         if pair in self.store["conn"] and self.store["conn"][pair].status == "testing":
             raise fault("InvalidResourceStateFault", "Test connection is already in progress")
-        message = TOLD["connection_fail"] or self.why_unreachable(endpoint)
+        message = TOLD["connection_fail"] or self.why_no_way(instance, endpoint) or self.why_unreachable(endpoint)
         document = {
             "ReplicationInstanceArn": pair[0],
             "EndpointArn": pair[1],
@@ -33,6 +35,33 @@ class Connections:
         connection.hidden["message"] = message
         self.store["conn"][pair] = connection
         return self.answer(Connection=connection.wire())
+
+    def why_no_way(self, instance, endpoint):
+        """From 3.4.7 on an instance without a public address reaches services by endpoints in its VPC alone."""
+        if instance.document["PubliclyAccessible"]:
+            return None
+        document, groups = endpoint.document, [g["VpcSecurityGroupId"] for g in instance.document["VpcSecurityGroups"]]
+        vpc = instance.document["ReplicationSubnetGroup"]["VpcId"]
+        ec2 = ec2_backends[self.current_account][self.region]
+        endpoints = [one for one in ec2.vpc_end_points.values() if one.vpc_id == vpc and one.state == "available"]
+        if document["EngineName"] == "s3":
+            ways = [one for one in endpoints if one.service_name.endswith(".s3") and one.route_table_ids]
+            return None if ways else f"{FAILED} Failed to connect to S3: connection timed out"
+        if not (document.get("MySQLSettings") or {}).get("SecretsManagerSecretId"):
+            return None
+        named = document.get("ExtraConnectionAttributes") or ""
+        for one in endpoints:
+            if not one.service_name.endswith(".secretsmanager"):
+                continue
+            hosts = [entry["dns_name"] for entry in one.dns_entries]
+            known = one.private_dns_enabled or any(f"secretsManagerEndpointOverride={host}" in named for host in hosts)
+            if known and any(self.lets_in(ec2, each, groups) for each in one.security_group_ids):
+                return None
+        return f"{FAILED} Failed to retrieve secret. Connection timed out"
+
+    def lets_in(self, ec2, group, sources):
+        rules = ec2.get_security_group_from_id(group).ingress_rules
+        return any(rule_group_id(rule) in sources and int(rule.from_port) <= 443 <= int(rule.to_port) for rule in rules)
 
     def why_unreachable(self, endpoint):
         """What a test of the connection would find, or None."""

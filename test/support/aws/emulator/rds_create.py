@@ -82,6 +82,12 @@ def check_network(backend, given):
         vpc = ec2.default_vpc
         if vpc is None or not ec2.describe_subnets(filters={"vpc-id": [vpc.id]}):
             refuse("InvalidSubnet", "No default subnet detected in VPC.")
+    name = given.get("db_subnet_group_name")
+    subnets = backend.subnet_groups.get(name) if name else None
+    vpc = subnets.vpc_id if subnets else ec2.default_vpc.id
     for group in given.get("vpc_security_group_ids") or []:
-        if ec2.get_security_group_from_id(group) is None:
+        found = ec2.get_security_group_from_id(group)
+        if found is None:
             refuse("InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=.")
+        if found.vpc_id != vpc:
+            refuse("InvalidParameterCombination", "The DB instance and EC2 security group are in different VPCs.")

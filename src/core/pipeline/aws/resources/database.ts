@@ -20,7 +20,7 @@ const BROKEN =
 const LOOK_SECONDS = 30;
 
 export function database(
-  options: { id: string; parameterGroup: string; version: string; family: string },
+  options: { id: string; parameterGroup: string; subnetGroup: string | undefined; version: string; family: string },
   source: RdsSource,
 ): Resource {
   const { id } = options;
@@ -28,7 +28,11 @@ export function database(
     id: 'database',
     guideSection: '3',
     title: `database ${id} (${source.instanceClass}, MySQL ${options.version}, ${source.storageGb} GiB)`,
-    needs: ['parameter-group', 'security-groups'],
+    needs: [
+      'parameter-group',
+      'security-groups',
+      ...(options.subnetGroup === undefined ? [] : (['database-subnets'] as const)),
+    ],
     expectedSeconds: 600,
     rights: [
       'rds:CreateDBInstance',
@@ -64,6 +68,7 @@ export function database(
         version: options.version,
         user: source.user,
         parameterGroup: options.parameterGroup,
+        subnetGroup: options.subnetGroup,
         securityGroups: [idOf(context, 'database_security_group')],
         tags: context.tags,
       }),

@@ -19,17 +19,23 @@ import { type AwsContext, compare, type Difference, idOf, owned, type Resource, 
 /** DMS writes the commit time into it (reference: DMS files 3). */
 export const TIMESTAMP_COLUMN = 'dms_ts';
 
-export function sourceEndpoint(id: string, options: { hasTls: boolean }): Resource {
+export function sourceEndpoint(id: string, options: { hasTls: boolean; isPrivate: boolean }): Resource {
   return endpoint({
     step: 'source-endpoint',
     idName: 'source_endpoint',
     id,
     guideSection: '5.1',
     title: `source endpoint ${id} (MySQL${options.hasTls ? ', TLS verified' : ', without TLS'})`,
-    needs: ['secret', 'dms-roles', ...(options.hasTls ? (['certificate'] as const) : [])],
+    needs: [
+      'secret',
+      'dms-roles',
+      ...(options.hasTls ? (['certificate'] as const) : []),
+      ...(options.isPrivate ? (['vpc-endpoints'] as const) : []),
+    ],
     settings: async ({ ids }) => {
       const secret = ids.get('secret');
       const role = ids.get('role_dms_secret');
+      const host = options.isPrivate ? ids.get('secrets_host') : undefined;
       return {
         kind: 'mysql',
         // No DatabaseName: it would fold all tables into one schema.
@@ -40,6 +46,7 @@ export function sourceEndpoint(id: string, options: { hasTls: boolean }): Resour
           EventsPollInterval: 5,
         },
         certificateArn: options.hasTls ? ids.get('certificate') : undefined,
+        extraAttributes: host === undefined ? undefined : `secretsManagerEndpointOverride=${host}`,
       };
     },
   });
@@ -118,6 +125,10 @@ function endpoint(options: {
               ...differing(found.mysql ?? {}, wanted.mysql),
               ...compare({
                 certificate: [found.certificateArn, wanted.certificateArn],
+                // DMS may show others beside it.
+                ...(wanted.extraAttributes !== undefined && found.extraAttributes?.includes(wanted.extraAttributes)
+                  ? {}
+                  : { 'way to the secret': [found.extraAttributes, wanted.extraAttributes] }),
                 ...(wanted.certificateArn === undefined ? {} : { TLS: [found.sslMode, 'verify-full'] }),
               }),
             ]

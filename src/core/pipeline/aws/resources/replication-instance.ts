@@ -63,14 +63,15 @@ export function subnetGroup(id: string): Resource {
 export function replicationInstance(options: {
   id: string;
   instanceClass: string;
+  isPublic: boolean;
   version: string;
   subnetGroup: string;
 }): Resource {
-  const { id, instanceClass, version } = options;
+  const { id, instanceClass, isPublic, version } = options;
   return {
     id: 'replication-instance',
     guideSection: '5.3',
-    title: `replication instance ${id} (${instanceClass}${version === '' ? '' : `, DMS ${version}`})`,
+    title: `replication instance ${id} (${instanceClass}${isPublic ? '' : ', private'}${version === '' ? '' : `, DMS ${version}`})`,
     needs: ['subnet-group', 'security-groups'],
     expectedSeconds: 480,
     rights: [
@@ -98,7 +99,7 @@ export function replicationInstance(options: {
           }),
           ...compare(
             {
-              public: [found.isPublic, true],
+              public: [found.isPublic, isPublic],
               ...(group === undefined || found.securityGroups.includes(group)
                 ? {}
                 : { 'security group': [found.securityGroups.join(), group] }),
@@ -114,6 +115,7 @@ export function replicationInstance(options: {
         createReplicationInstance(session, {
           id,
           instanceClass,
+          isPublic,
           version,
           subnetGroup: options.subnetGroup,
           securityGroups: [idOf(context, 'dms_security_group')],

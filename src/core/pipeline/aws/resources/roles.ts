@@ -8,10 +8,12 @@ import {
   deleteRole,
   findRole,
   inlinePolicy,
+  type Role,
   setInlinePolicy,
   setTrust,
 } from '../../../aws/iam.ts';
 import { ifFound } from '../../../aws/session.ts';
+import { CdcError } from '../../../errors.ts';
 import { ACCOUNT_ROLES } from '../names.ts';
 import type { IdName } from '../record.ts';
 import {
@@ -25,6 +27,8 @@ import {
 } from '../resource.ts';
 
 export interface OwnRole {
+  /** Named in cdc.yaml: taken as it is. */
+  isYours: boolean;
   name: string;
   idName: IdName;
   description: string;
@@ -51,11 +55,15 @@ const ROLE_RIGHTS = [
 ];
 
 export function ownRoles(
-  step: Pick<Resource, 'guideSection' | 'title'> & { id: 'dms-roles' | 'glue-role' | 'lambda-role' },
+  step: Pick<Resource, 'guideSection'> & { id: 'dms-roles' | 'glue-role' | 'lambda-role' },
   roles: readonly OwnRole[],
 ): Resource {
+  const own = roles.filter(({ isYours }) => !isYours).map(({ name }) => name);
+  const yours = roles.filter(({ isYours }) => isYours).map(({ name }) => `${name} (yours)`);
   return {
     ...step,
+    title: titleOf([...own, ...yours]),
+    removes: titleOf(own),
     needs: [],
     expectedSeconds: 5,
     rights: ROLE_RIGHTS,
@@ -66,13 +74,18 @@ export function ownRoles(
     create: (context) => makeRoles(context, roles),
     mend: (context) => makeRoles(context, roles),
     async remove({ session }) {
-      for (const role of roles) await deleteRole(session, role.name);
+      for (const role of roles) if (!role.isYours) await deleteRole(session, role.name);
     },
   };
 }
 
+function titleOf(names: readonly string[]): string {
+  return `${names.length === 1 ? 'role' : 'roles'} ${names.join(' and ')}`;
+}
+
 async function lookAtRole(context: AwsContext, role: OwnRole): Promise<Actual> {
   const found = await findRole(context.session, role.name);
+  if (role.isYours) return lookAtYours(role, found);
   if (found === undefined) return { state: 'absent' };
   const policy = await inlinePolicy(context.session, role.name, POLICY);
   const differences: Difference[] = [];
@@ -83,9 +96,29 @@ async function lookAtRole(context: AwsContext, role: OwnRole): Promise<Actual> {
   return owned(context, `role ${role.name}`, found.tags, { ids: { [role.idName]: found.arn }, differences });
 }
 
+/** What it may do is its owner's to say; whom it trusts shows before the service refuses it. */
+function lookAtYours(role: OwnRole, found: Role | undefined): Actual {
+  if (found === undefined)
+    throw new CdcError(
+      'aws.yours-missing',
+      `looking for the role ${role.name}, which cdc.yaml names: it is not there`,
+      {
+        hint: 'make it, mend `aws: { roles }` in cdc.yaml, or leave it out: then cdc makes one with the least rights',
+      },
+    );
+  const isTrusting = JSON.stringify(found.trust).includes(`"${role.service}"`);
+  return {
+    state: 'brought',
+    ids: { [role.idName]: found.arn },
+    differences: isTrusting
+      ? []
+      : [{ what: `trust of ${role.name}`, is: 'without the service', wanted: role.service, isMendable: false }],
+  };
+}
+
 async function makeRoles(context: AwsContext, roles: readonly OwnRole[]): Promise<void> {
   const { session, tags } = context;
-  for (const role of roles) {
+  for (const role of roles.filter(({ isYours }) => !isYours)) {
     const trust = trustOf(context, role);
     const found = await findRole(session, role.name);
     if (found === undefined) await createRole(session, { name: role.name, description: role.description, trust, tags });

@@ -17,6 +17,7 @@ import { repeatWhile } from '../../../aws/wait.ts';
 import { type AwsContext, type Difference, idOf, owned, type Resource, together } from '../resource.ts';
 
 const PORT = 3306;
+const HTTPS = 443;
 /** A rule with this description is ours: it is taken back when the operator's address has moved. */
 const OPERATOR = 'cdc operator';
 const EVERYBODY = '0.0.0.0/0';
@@ -27,7 +28,13 @@ interface Groups {
   database: string | undefined;
 }
 
-export function securityGroups(names: Groups, options: { openToWorld: boolean }): Resource {
+export function securityGroups(
+  names: Groups,
+  options: {
+    openToWorld: boolean /** VPC endpoints stand in the group of DMS, which reaches them by a rule of its own. */;
+    hasEndpoints: boolean;
+  },
+): Resource {
   const { dms, database } = names;
   const all = [dms, ...(database === undefined ? [] : [database])];
 
@@ -83,10 +90,21 @@ export function securityGroups(names: Groups, options: { openToWorld: boolean })
     async look(context) {
       const found = await findSecurityGroup(context.session, { name: dms, vpcId: context.place.vpcId });
       if (found !== undefined) context.ids.set('dms_security_group', found.id);
+      const isOpen =
+        found !== undefined &&
+        (!options.hasEndpoints ||
+          (await ingressRules(context.session, found.id)).some(
+            ({ from, port }) => from === found.id && port === HTTPS,
+          ));
       const dmsGroup =
         found === undefined
           ? { state: 'absent' as const }
-          : owned(context, `security group ${dms}`, found.tags, { ids: { dms_security_group: found.id } });
+          : owned(context, `security group ${dms}`, found.tags, {
+              ids: { dms_security_group: found.id },
+              differences: isOpen
+                ? []
+                : [{ what: 'rule for the VPC endpoints', is: 'absent', wanted: `port ${HTTPS}`, isMendable: true }],
+            });
       return together([
         { name: dms, actual: dmsGroup },
         ...(database === undefined ? [] : [{ name: database, actual: await lookAtDatabaseGroup(context, database) }]),
@@ -131,6 +149,11 @@ export function securityGroups(names: Groups, options: { openToWorld: boolean })
       (await findSecurityGroup(session, { name, vpcId: place.vpcId }))?.id ??
       (await createSecurityGroup(session, { name, description, vpcId: place.vpcId, tags }));
     context.ids.set('dms_security_group', await ensure(dms, 'cdc: the replication instance; nobody may connect'));
+    if (options.hasEndpoints) {
+      const from = idOf(context, 'dms_security_group');
+      const rule = { from, description: 'cdc VPC endpoints' };
+      await allowIngress(session, { groupId: from, port: HTTPS, rule });
+    }
     if (database === undefined) return;
     context.ids.set('database_security_group', await ensure(database, 'cdc: who may connect to the database'));
     const groupId = idOf(context, 'database_security_group');
