@@ -80,6 +80,7 @@ export async function makeWorld(
     ReplicationSubnetGroupDescription: 'shop',
     SubnetIds: subnets,
   });
+  await clients.secrets.createSecret({ Name: names.secret, SecretString: '{}' });
   await clients.rds.createDBInstance({
     DBInstanceIdentifier: names.database,
     DBInstanceClass: 'db.t3.micro',
