@@ -125,14 +125,10 @@ export const awsSchema = keyed({
   }).optional(),
 });
 
-/** What cdc.yaml says of the account, in our words. */
-export function accountOf(
-  written: z.output<typeof awsSchema> = {},
-): Pick<AwsConfig, 'region' | 'profile' | 'network' | 'roles'> {
-  const { region, profile, vpc, subnets, roles = {} } = written;
+/** The pieces of the user's own. */
+export function ownPieces(written: z.output<typeof awsSchema> = {}): Pick<AwsConfig, 'network' | 'roles'> {
+  const { vpc, subnets, roles = {} } = written;
   return {
-    ...(region === undefined ? {} : { region }),
-    ...(profile === undefined ? {} : { profile }),
     ...(vpc === undefined && subnets === undefined
       ? {}
       : { network: { ...(vpc === undefined ? {} : { vpc }), ...(subnets === undefined ? {} : { subnets }) } }),

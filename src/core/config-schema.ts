@@ -1,7 +1,7 @@
 /** The keys of cdc.yaml, their values and defaults. */
 
 import { z } from 'zod';
-import { type AwsConfig, accountOf, awsSchema, dmsSchema, whyNoAwsName } from './config-aws.ts';
+import { type AwsConfig, awsSchema, dmsSchema, ownPieces, whyNoAwsName } from './config-aws.ts';
 import { keyed, oneOf, shorthand } from './config-keys.ts';
 import { bucketPlaces, freePlaces, isBucketUrl, placeKeys } from './config-place.ts';
 import { type SourceConfig, sourceSchema } from './config-source.ts';
@@ -119,6 +119,8 @@ export function configSchema(folder: string) {
     };
     if (values.target === 'local') {
       const places = freePlaces(folder, { staging, lake }, issue);
+      if (aws?.vpc !== undefined || aws?.subnets !== undefined || aws?.roles !== undefined)
+        issue(['aws'], 'vpc, subnets and roles are for target: aws');
       refuseMixedSlots(values, { aws: Object.values(places).some(isBucketUrl) ? undefined : aws, dms }, issue);
       return valuesAt(places);
     }
@@ -128,7 +130,8 @@ export function configSchema(folder: string) {
     const places = bucketPlaces(values.name, { staging, lake }, issue);
     const { class: instanceClass, private: isPrivate, full_load_tasks, max_batch_interval } = dms ?? dmsDefaults;
     const awsConfig: AwsConfig = {
-      ...accountOf(aws),
+      ...values.s3,
+      ...ownPieces(aws),
       staging: places.staging,
       lake: places.lake,
       dms: { instanceClass, isPrivate, fullLoadTasks: full_load_tasks, maxBatchSeconds: max_batch_interval },
