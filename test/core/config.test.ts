@@ -403,7 +403,7 @@ dms: { class: dms.t3.small, full_load_tasks: 4, max_batch_interval: 1m }
   );
 
   it('is refused pieces of the cloud that a pipeline on this machine does not use', () => {
-    expect(problems('name: a\nlake: s3://b/lake\naws: { region: eu-west-1, roles: { glue: mine } }')).toEqual([
+    expect(problems('name: a\nlake: s3://mine/lake\naws: { region: eu-west-1, roles: { glue: mine } }')).toEqual([
       'aws: vpc, subnets and roles are for target: aws (cdc.yaml:3)',
     ]);
   });
