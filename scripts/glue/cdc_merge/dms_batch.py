@@ -62,13 +62,14 @@ def prepare_dms_batch(
         if entry.applied is not None:
             _assert_same(found, entry.applied, name)
         states.append(found)
-        planned.append(PlanInput("changes", key, found.size, found.tag))
+        scan = entry.file.scan
+        rows = None if scan is None else scan.rows
+        planned.append(PlanInput("changes", key, found.size, found.tag, rows=rows))
         applied.append(AppliedFile(key[len(table_folder(name)) :], found.size, found.tag))
         source = _dms_source(staging, found, table)
         if source is not None:
             changes.append(source)
-        scan = entry.file.scan
-        expected_rows = None if scan is None or expected_rows is None else expected_rows + scan.rows
+        expected_rows = None if rows is None or expected_rows is None else expected_rows + rows
     draft = Plan(
         app_id=app_id,
         kind="load" if is_load else "changes",

@@ -113,9 +113,10 @@ def _next_epoch(staged: DmsTable, state: DmsState | None, options: DmsOptions) -
 
 
 def _is_complete(staged: DmsTable, epoch: DmsEpoch) -> bool:
-    if epoch.state == "complete":
-        return True
     loads = _loads_of(staged, epoch)
+    # DMS writes no file of an empty table; but that a table is empty must be said.
+    if epoch.state == "complete":
+        return bool(loads) or epoch.rows is not None
     if not epoch.caches or not loads:
         return False
     newest = dms_time(max(one.modified for one in loads))

@@ -42,6 +42,8 @@ class PlanInput:
     """The store's tag of the content."""
     first: int | None = None
     last: int | None = None
+    rows: int | None = None
+    """Changes in it; files of DMS only."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,8 @@ def _dms_to_json(state: DmsState) -> dict[str, Any]:
 
 def _input_to_json(one: PlanInput) -> dict[str, Any]:
     fields = {"kind": one.kind, "key": one.key, "size": one.size, "tag": one.tag}
-    return without_none({**fields, "first": _number_text(one.first), "last": _number_text(one.last)})
+    more = {"first": _number_text(one.first), "last": _number_text(one.last), "rows": one.rows}
+    return without_none({**fields, **more})
 
 
 def _number_text(number: int | None) -> str | None:
@@ -209,6 +212,7 @@ def _input_from_json(fields: Fields) -> PlanInput:
         tag=fields.text("tag"),
         first=fields.number("first") if fields.has("first") else None,
         last=fields.number("last") if fields.has("last") else None,
+        rows=fields.whole("rows") if fields.has("rows") else None,
     )
 
 

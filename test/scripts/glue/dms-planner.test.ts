@@ -142,7 +142,7 @@ async function take(table: StagedTable, one: Step): Promise<void> {
       return;
     case 'epoch': {
       const { does: _, minute: from, ...epoch } = one;
-      const rows = one.state === 'complete' ? { rows: 0 } : {};
+      const rows = one.state === 'complete' && one.caches ? { rows: 0 } : {};
       await putDmsEpoch(staging, {
         ...TABLE,
         ...epoch,
