@@ -9,6 +9,8 @@ import { onCrashPoint } from './core/crash-point.ts';
 export async function main(words: readonly string[]): Promise<void> {
   // A pipeline on AWS waits for some twenty calls at once, each of which listens for the end.
   setMaxListeners(100);
+  // The AWS SDK, whose version is pinned here, would begin every answer on Node 20 with a page about its own next year.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const interrupt = new AbortController();
   const stop = () => {
     // The first asks the command to end cleanly; whoever asks again does not want to wait for that.
