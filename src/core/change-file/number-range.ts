@@ -17,7 +17,8 @@ export interface NumberRange {
 
 /** Bytes of a `,` and the 35 digits of cdc_seq and the newline: how every row of ours ends. */
 const TAIL_BYTES = 37;
-const HEAD_BYTES = 1 << 16;
+/** Of a bucket every byte comes over the network, and a row is seldom long. */
+const HEAD_BYTES = { folder: 1 << 16, bucket: 1 << 12 };
 
 /**
  * The first and last number of a change file of ours, from its first record and its last bytes; `knownSize` where the
@@ -30,7 +31,7 @@ export async function readNumberRange(store: Store, key: string, knownSize?: num
   if (size === undefined) throw new CdcError('store.not-found', `reading ${file}: it is not there`);
   let first: CsvRecord | undefined;
   let head: Buffer = Buffer.alloc(0);
-  for (let bytes = HEAD_BYTES; first === undefined; bytes *= 8) {
+  for (let bytes = HEAD_BYTES[store.kind]; first === undefined; bytes *= 8) {
     head = await store.getRange(key, 0, Math.min(bytes, size));
     const records = readCsv(once(head), { file });
     const header = await nextRecord(records, head.length >= size);
@@ -59,7 +60,7 @@ export async function readNumberRange(store: Store, key: string, knownSize?: num
 
 /** The first record of a file: the header of one of ours. */
 export async function readHeader(store: Store, key: string): Promise<string[]> {
-  for (let bytes = HEAD_BYTES; ; bytes *= 8) {
+  for (let bytes = HEAD_BYTES[store.kind]; ; bytes *= 8) {
     const head = await store.getRange(key, 0, bytes);
     const isWhole = head.length < bytes;
     const record = await nextRecord(readCsv(once(head), { file: `${store.location}/${key}` }), isWhole);

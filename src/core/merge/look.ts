@@ -3,7 +3,7 @@
 import { formatTableName, type TableName } from '../change.ts';
 import { readDefinitions } from '../change-file/definitions.ts';
 import type { DmsEpoch } from '../change-file/dms-epoch.ts';
-import { readLoadRecords } from '../change-file/load-record.ts';
+import { readLoadRecords, type StoredLoadRecord } from '../change-file/load-record.ts';
 import { numberInRun } from '../change-number.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { CdcError } from '../errors.ts';
@@ -13,7 +13,7 @@ import { type DmsBatch, nextDmsBatch } from './dms-pending.ts';
 import { type KnownScans, readCurrentDmsEpochs, readDmsTable } from './dms-staged.ts';
 import type { MergeMode, Plan, UnfitPolicy } from './ledger.ts';
 import { readState } from './ledger.ts';
-import { type KnownRanges, type NextBatch, nextBatch, type Standing, type Waiting } from './pending.ts';
+import { compareEpochs, type KnownRanges, type NextBatch, nextBatch, type Standing, type Waiting } from './pending.ts';
 import { type PreparedBatch, prepareBatch } from './prepare-batch.ts';
 import { readStaged } from './staged.ts';
 import { findUpTo } from './up-to.ts';
@@ -72,7 +72,11 @@ export async function lookAtTable(options: LookOptions, snapshot: Snapshot | und
 async function lookAtOurs(options: LookOptions, state: Plan | undefined): Promise<TableLook> {
   const { staging, lake, table, appId, known, trustKnown, listAfter, upTo, mode = 'merge' } = options;
   const standing = standingOf(state);
-  const staged = await readStaged(staging, table, known, { trustKnown, after: listAfter });
+  const merged = listAfter === undefined && upTo === undefined ? lastMerged(state) : undefined;
+  let staged = await readStaged(staging, table, known, { trustKnown, after: listAfter ?? merged });
+  // A load counts only with all the changes since, also those that are in the lake already.
+  if (merged !== undefined && staged.records.some((record) => isBelow(record, state)))
+    staged = await readStaged(staging, table, known, { trustKnown });
   const limit = upTo === undefined ? undefined : findUpTo(staging, table, staged, standing, upTo);
   const { batch, waiting, pendingFiles } = nextBatch(table, staged, standing, {
     limit,
@@ -142,6 +146,24 @@ export function standingOf(state: Plan | undefined): Standing | undefined {
       { hint: 'use another lake folder for the pipeline' },
     );
   return { watermark, epoch: state.epoch, definition: state.definition };
+}
+
+/**
+ * The last change file that the newest batch took whole: it is merged, and so is every file named before it, for our names
+ * only rise. Else a merge would read a piece of every file that staging keeps, a week of them on S3.
+ */
+function lastMerged(state: Plan | undefined): string | undefined {
+  const watermark = state?.watermark.after ?? -1n;
+  const keys = (state?.inputs ?? []).flatMap((input) =>
+    input.kind === 'changes' && input.last !== undefined && input.last <= watermark ? [input.key] : [],
+  );
+  return keys.sort().at(-1);
+}
+
+/** A load that the table has not had, from before where it stands. */
+function isBelow(record: StoredLoadRecord, state: Plan | undefined): boolean {
+  const isNew = state?.epoch == null || compareEpochs(record, state.epoch) > 0;
+  return isNew && record.number < (state?.watermark.after ?? 0n);
 }
 
 function describeBatch({ epoch, after, end }: NextBatch): string {

@@ -89,6 +89,23 @@ describe('merging a table on S3', () => {
     expect(await other.table.lakeRows(other.engine)).toMatchObject([{ id: 1 }, { id: 2, name: 'again' }, { id: 3 }]);
   });
 
+  it('reads no piece of a change file that is merged', async () => {
+    const one = await machine();
+    const definition = await load(one);
+    const keys: string[] = [];
+    for (let number = 1; number <= 3; number++) {
+      keys.push(await one.table.putChanges(definition, [change(number, 'U', '1', `change ${number}`, '1')]));
+      fake.asked.length = 0;
+      await merge(await machine());
+      const read = fake.asked.filter(({ method, key }) => method === 'GET' && key.endsWith('.csv'));
+      const own = keys.filter((key) => read.some((asked) => asked.key.endsWith(key)));
+      expect(own).toEqual(keys.slice(-1));
+    }
+    fake.asked.length = 0;
+    expect(await merge(await machine())).toMatchObject({ already: true });
+    expect(fake.asked.filter(({ method, key }) => method === 'GET' && key.endsWith('.csv'))).toEqual([]);
+  });
+
   it('applies each change once when two machines merge at once, again and again', async () => {
     const machines = [await machine(), await machine()] as const;
     const definition = await load(machines[0]);
