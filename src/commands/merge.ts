@@ -20,6 +20,7 @@ import {
   mergePending,
 } from '../core/pipeline/merge-pending.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { mergeWithSpark } from '../core/pipeline/spark-merge.ts';
 
 /** A file of nobody's pipeline, described by flags. */
 export interface LooseFileOptions {
@@ -50,7 +51,7 @@ export type MergeOptions = LooseFileOptions | PendingOptions;
 
 export interface MergeReport {
   tables: MergedTable[];
-  engine: 'local' | 'glue';
+  engine: 'local' | 'spark' | 'glue';
   /** Of the Glue job; null where none was started. */
   run?: string | null;
   /** How long it ran, as it is billed. */
@@ -74,7 +75,7 @@ export const command = defineCommand({
     'load-complete': { help: 'files of DMS: its load is complete, although its statistics do not say so' },
     engine: {
       value: 'ENGINE',
-      help: 'what does the work: local, or glue on target aws',
+      help: 'what does the work: local, spark, or glue on target aws',
       default: 'merge.engine, else local; target aws: glue',
     },
   },
@@ -88,10 +89,15 @@ export const command = defineCommand({
     With FILE of a pipeline, earlier pending files of its table come first. With FILE and --lake, no pipeline and no
     database are needed: any CSV of changes, with or without a header and an Op column, is merged into a table
     described by --table, --key and --columns.
+
+    \`--engine spark\` does the same work on the same files and tables with Spark 3.5 and Delta 3.3, by the script that
+    is the Glue job: for tables that outgrow this machine. It runs CDC_SPARK_SUBMIT, else \`merge.spark_submit\` of
+    cdc.yaml, else spark-submit. Engines can alternate from batch to batch.
   `,
   examples: [
     { line: 'cdc merge', does: 'everything that is pending' },
     { line: 'cdc merge --watch', does: 'whenever a file arrives' },
+    { line: 'cdc merge --engine spark', does: 'with Spark' },
     {
       line: "cdc merge changes.csv --table shop.persons --key PersonId --columns 'PersonId bigint, FullName varchar(50), City varchar(50)' --lake lake",
       does: 'a loose file, without a pipeline',
@@ -215,11 +221,18 @@ async function mergeLoose(options: LooseFileOptions, context: Context): Promise<
 
 async function mergePipeline(options: PendingOptions, context: Context): Promise<MergeReport> {
   const { progress, signal, flags } = context;
-  const pipeline = openPipeline(await context.config(options.overrides), context.env.variables);
+  const config = await context.config(options.overrides);
+  const pipeline = openPipeline(config, context.env.variables);
+  const { engine } = config.merge;
   const file =
     options.file === undefined ? undefined : await needStagedFile(pipeline.staging, context.cwd, options.file);
   const tables = file === undefined ? await chooseStagedTables(pipeline.staging, options.tables) : [file.table];
 
+  if (options.watch && engine === 'spark')
+    throw new UsageError(
+      'merge: --watch is for the local engine; each start of Spark takes longer than many merges',
+      'add --engine local, or run cdc merge --engine spark from time to time',
+    );
   if (options.watch && !flags.dryRun)
     await mergeArrivals({
       pipeline,
@@ -235,27 +248,24 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
     const pending = await countPending({ pipeline, tables, upTo: file?.key, signal });
     return {
       tables: pending.map(({ table, files }) => ({ ...nothing, ...table, files })),
-      engine: 'local',
+      engine,
       dry_run: true,
     };
   }
 
-  const outcomes = await mergePending({
-    pipeline,
-    tables,
-    upTo: file?.key,
-    takeOver: options.takeOver,
-    loadComplete: options.loadComplete,
-    progress,
-    signal,
-  });
+  const { takeOver, loadComplete } = options;
+  const request = { tables, upTo: file?.key, takeOver, loadComplete, progress, signal };
+  const outcomes =
+    engine === 'spark'
+      ? await mergeWithSpark({ ...request, config, submit: context.env.sparkSubmit ?? config.merge.sparkSubmit })
+      : await mergePending({ ...request, pipeline });
   const [only] = outcomes;
   if (outcomes.length === 1 && only !== undefined && 'error' in only) throw only.error;
   const merged = outcomes.map((outcome) => outcomeOf(outcome, progress));
   const [first] = merged;
   if (file !== undefined && first !== undefined && first.files > 1)
     progress.done(`${count(first.files - 1, 'earlier pending file')} of ${formatTableName(file.table)} came first`);
-  return { tables: merged, engine: 'local' };
+  return { tables: merged, engine };
 }
 
 const nothing = { files: 0, changes: 0, inserted: 0, updated: 0, deleted: 0, quarantined: 0, version: -1, seconds: 0 };

@@ -70,6 +70,8 @@ export const command = defineCommand({
     const { signal, progress } = context;
     const pipeline = openPipeline(await context.config(), context.env.variables);
     const { from, ...halves } = options;
+    // A worker does not start Spark twice a second: it captures, and `cdc merge` merges.
+    halves.merge &&= pipeline.config.merge.engine === 'local';
     const request = { ...halves, ...(from === undefined ? {} : { from }) };
     if (context.flags.dryRun) return { kind: 'plan', plan: await planReplicate({ pipeline, request, signal }) };
     await restartServer({ pipeline, server: context.env, progress, signal });
@@ -81,7 +83,7 @@ export const command = defineCommand({
     const command = workerCommand(pipeline.config.file, [
       ...(options.fullLoad ? ['--full-load'] : []),
       ...(options.ongoing ? ['--ongoing'] : []),
-      ...(options.merge ? [] : ['--no-merge']),
+      ...(halves.merge ? [] : ['--no-merge']),
       ...(from === undefined ? [] : ['--from', formatStartAt(from)]),
     ]);
     const report = await replicateInBackground({

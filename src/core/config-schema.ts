@@ -58,7 +58,8 @@ export function configSchema(folder: string) {
     foreign_key_cascades: oneOf(['refuse', 'accept']).default('refuse'),
   });
   const merge = keyed({
-    engine: oneOf(['local', 'glue'], ['spark']).optional(),
+    engine: oneOf(['local', 'spark', 'glue']).optional(),
+    spark_submit: z.string().trim().min(1).default('spark-submit'),
     unfit: oneOf(['fail', 'quarantine']).default('fail'),
     zero_dates: oneOf(['null', 'fail', 'text']).default('null'),
     write_budget: bytesPerHour.prefault('20GB'),
@@ -94,6 +95,7 @@ export function configSchema(folder: string) {
       merge: {
         // The plain `cdc merge` is done where the pipeline runs.
         engine: merge.engine ?? (rest.target === 'aws' ? 'glue' : 'local'),
+        sparkSubmit: merge.spark_submit,
         unfit: merge.unfit,
         zeroDates: merge.zero_dates,
         writeBudgetBytesPerHour: merge.write_budget,

@@ -36,7 +36,7 @@ capture:
   foreign_key_cascades: refuse  # rows changed by ON DELETE/UPDATE CASCADE are not in the binlog: refuse such tables, or accept
 
 merge:
-  engine: local
+  engine: local                 # or spark: the worker only captures, and cdc merge runs spark_submit
   unfit: fail                   # a row that does not fit its type: fail (nothing is committed), or quarantine it
   zero_dates: 'null'            # 0000-00-00 becomes null, fails, or makes the column text
   write_budget: 20GB            # most that rewriting lake files may write in an hour

@@ -55,7 +55,10 @@ export interface Config {
     foreignKeyCascades: 'refuse' | 'accept';
   };
   merge: {
-    engine: 'local' | 'glue';
+    /** Who merges: this process, Spark by the Glue job's script, or the Glue job. */
+    engine: 'local' | 'spark' | 'glue';
+    /** The command that starts Spark, as typed in a shell. */
+    sparkSubmit: string;
     /** What happens to a row that does not fit its type. */
     unfit: 'fail' | 'quarantine';
     zeroDates: ZeroDates;

@@ -122,6 +122,14 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'append.no-sequence': ['a history needs dms_seq in the files of DMS', '`cdc replicate` sets the task right'],
   'type.dms': ['how DMS writes a type is not documented', 'leave the table out, or follow it with our own capture'],
   'file.format': ['a file of DMS is not plain CSV', 'set the endpoint as `cdc init` does'],
+  'spark.absent': ['Spark or its Java is not there', 'install them, or name the command in merge.spark_submit'],
+  'spark.no-delta': ['Spark runs, but does not know Delta tables', 'add --packages io.delta:delta-spark_2.12:3.3.2'],
+  'spark.failed': ['Spark ended without a result', 'its last words are in the message; run the same command again'],
+  'job.arguments': [
+    'the merge job was started with other arguments than it takes',
+    'see scripts/glue/merge_changes.py',
+  ],
+
   'file.missing': ['there is no such file', '`cdc files` lists what is in staging'],
   'file.unknown': ['the file is no change file of the table', '`cdc files` lists them'],
   'file.unreadable': ['the file cannot be read', 'mend its permissions, or copy it again'],

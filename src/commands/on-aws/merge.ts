@@ -6,8 +6,8 @@ import { openRunOnAws } from '../../cli/open-aws.ts';
 import { formatTableName, type TableName } from '../../core/change.ts';
 import { UsageError } from '../../core/errors.ts';
 import { mergeOnGlue } from '../../core/pipeline/aws-run/follow-glue-run.ts';
-import type { RunTable } from '../../core/pipeline/aws-run/run-report.ts';
 import { findArrival } from '../../core/pipeline/aws-run/trigger.ts';
+import type { JobTable } from '../../core/pipeline/job-report.ts';
 
 export interface GlueMergeReport {
   tables: MergedTable[];
@@ -44,7 +44,7 @@ export async function mergeOnAws(
 }
 
 /** Without what is undefined, as the other engines print it. */
-function asPrinted({ waiting, error, ...table }: RunTable): MergedTable {
+function asPrinted({ waiting, error, ...table }: JobTable): MergedTable {
   return {
     ...table,
     ...(waiting !== undefined && { waiting }),

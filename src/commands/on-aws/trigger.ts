@@ -2,8 +2,8 @@
 
 import type { Answer, Context } from '../../cli/command.ts';
 import { openRunOnAws } from '../../cli/open-aws.ts';
-import type { RunTable } from '../../core/pipeline/aws-run/run-report.ts';
 import { findArrival, triggerOnAws as trigger } from '../../core/pipeline/aws-run/trigger.ts';
+import type { JobTable } from '../../core/pipeline/job-report.ts';
 
 export async function triggerOnAws(options: { file: string }, context: Context): Promise<Answer> {
   const run = { ...(await openRunOnAws(context)), file: options.file };
@@ -29,7 +29,7 @@ export async function triggerOnAws(options: { file: string }, context: Context):
   };
 }
 
-function lineOf({ schema, table, inserted, updated, deleted, version, error }: RunTable): string {
+function lineOf({ schema, table, inserted, updated, deleted, version, error }: JobTable): string {
   const did = `${inserted} inserted, ${updated} updated, ${deleted} deleted: version ${version}`;
   return `merged  ${schema}.${table}: ${error === undefined ? did : `${error.message}${error.hint === undefined ? '' : ` → ${error.hint}`}`}`;
 }

@@ -4,15 +4,16 @@ import { findJob } from '../../aws/glue-job.ts';
 import { findRun, isUnderWay, type JobRun, latestRuns, startRun } from '../../aws/glue-run.ts';
 import { waitFor } from '../../aws/wait.ts';
 import { CdcError } from '../../errors.ts';
+import type { JobReport } from '../job-report.ts';
 import { type MergeRequest, runArguments } from './job-arguments.ts';
 import type { AwsRun } from './run.ts';
-import { type RunReport, readRunOutput } from './run-report.ts';
+import { readRunOutput } from './run-report.ts';
 
 type Merging = Pick<AwsRun, 'session' | 'names' | 'progress'>;
 
 export interface MergedRun extends JobRun {
   /** Undefined where its log has none. */
-  report: RunReport | undefined;
+  report: JobReport | undefined;
 }
 
 const LOOK_SECONDS = 10;

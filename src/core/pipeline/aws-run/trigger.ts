@@ -7,9 +7,9 @@ import { tableOfKey } from '../../change-file/find-file.ts';
 import { CdcError } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
 import { awsOf } from '../aws/names.ts';
+import type { JobTable } from '../job-report.ts';
 import { followRun } from './follow-glue-run.ts';
 import type { AwsRun } from './run.ts';
-import type { RunTable } from './run-report.ts';
 
 export interface AwsTriggerReport {
   /** As the event has them: `s3://bucket`, the key within the bucket, the file's name. */
@@ -23,7 +23,7 @@ export interface AwsTriggerReport {
   /** What the function said. */
   reason: string | null;
   /** What the run says it did, table by table; null when nobody waited, or it said nothing. */
-  tables: RunTable[] | null;
+  tables: JobTable[] | null;
 }
 
 const answerSchema = z.object({

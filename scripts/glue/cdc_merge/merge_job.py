@@ -1,0 +1,137 @@
+"""One run of the job: every table's pending files, one table after another, and the report of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from .errors import Cancelled, CdcError
+from .glue_run import glue_run_is_over
+from .job_arguments import JobArguments
+from .layout import TableName, name_of_folder
+from .lease import Lease, Run
+from .merge_lease import merge_lease_of
+from .merge_table import MergeOptions, TableReport, merge_table
+from .names import parse_staged_name
+from .spark_engine import SparkEngine
+from .spark_error import spark_message
+from .staged import list_staged_tables
+from .store import Store, open_store
+
+_NOTHING = {"files": 0, "changes": 0, "inserted": 0, "updated": 0, "deleted": 0, "quarantined": 0, "version": -1}
+
+
+def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], None]) -> dict[str, Any]:
+    """The report, as `cdc merge --json` prints it; a table that failed has its `error` in it and holds up no other."""
+    staging, lake = open_store(arguments.staging), open_store(arguments.lake)
+    engine = SparkEngine(spark, lake)
+    run = _run_of(arguments, engine)
+    tables: list[dict[str, Any]] = []
+    for table in _choose(arguments, staging):
+        started = time.monotonic()
+        try:
+            report = _merge(arguments, table, staging, lake, engine, run, log)
+            log(_sentence(report))
+            tables.append(report.to_json())
+        except Cancelled:
+            raise
+        except CdcError as error:
+            tables.append(_failed(table, started, error))
+            log(f"{table}: {error.message}")
+        except Exception as error:
+            tables.append(_failed(table, started, CdcError("spark.failed", f"merging {table}: {spark_message(error)}")))
+            log(f"{table}: {error}")
+    return {"tables": tables, "engine": "spark"}
+
+
+def _run_of(arguments: JobArguments, engine: SparkEngine) -> Run:
+    identity = engine.identity()
+    if arguments.run_id is None:
+        return Run(identity=identity)
+    return Run(run_id=arguments.run_id, job=arguments.job, identity=identity)
+
+
+def _choose(arguments: JobArguments, staging: Store) -> Sequence[TableName]:
+    if arguments.file is not None:
+        return [_table_of(arguments.file)]
+    there = list_staged_tables(staging)
+    for table in arguments.tables:
+        if table not in there:
+            raise CdcError("table.unknown", f"looking for {table}: staging holds nothing of it", "cdc replicate")
+    return arguments.tables or there
+
+
+def _table_of(key: str) -> TableName:
+    """The table whose folder a key of staging lies in."""
+    schema, table, *rest = [*key.split("/"), "", ""]
+    if schema in ("", "_cdc") or parse_staged_name("/".join(rest).rstrip("/")) is None:
+        raise CdcError("file.unknown", f"looking for {key}: it is no change file of a table", "cdc files   # lists them")
+    return TableName(name_of_folder(schema), name_of_folder(table))
+
+
+def _merge(
+    arguments: JobArguments,
+    table: TableName,
+    staging: Store,
+    lake: Store,
+    engine: SparkEngine,
+    run: Run,
+    log: Callable[[str], None],
+) -> TableReport:
+    def lease() -> AbstractContextManager[Lease]:
+        return merge_lease_of(
+            lake,
+            table,
+            run,
+            stop_work=engine.stop_work,
+            take_over=arguments.take_over,
+            run_is_over=glue_run_is_over,
+        )
+
+    options = MergeOptions(
+        staging=staging,
+        lake=lake,
+        # Fixed per pipeline and table: it names our merges in the Delta log's `txn`, whichever engine merges.
+        app_id=f"cdc/{arguments.pipeline}/{table}",
+        unfit=arguments.unfit,
+        mode=arguments.mode_of(table),
+        up_to=arguments.file,
+        log=log,
+    )
+    return merge_table(options, table, engine, lease)
+
+
+def _sentence(report: TableReport) -> str:
+    if report.batches == 0:
+        return f"{report.table}: {report.waiting or 'nothing is pending'}"
+    return (
+        f"{report.table}: {report.files} files, {report.changes} changes; {report.inserted} rows inserted, "
+        f"{report.updated} updated, {report.deleted} deleted; version {report.version}, {report.seconds:.1f} s"
+        + (f"; {report.quarantined} rows in quarantine" if report.quarantined else "")
+        + (f"; {report.waiting}" if report.waiting else "")
+    )
+
+
+def _failed(table: TableName, started: float, error: CdcError) -> dict[str, Any]:
+    fields = {"code": error.code, "message": error.message}
+    if error.hint is not None:
+        fields["hint"] = error.hint
+    seconds = round(time.monotonic() - started, 3)
+    return {"schema": table.schema, "table": table.table, **_NOTHING, "seconds": seconds, "error": fields}
+
+
+def failure_of(report: dict[str, Any]) -> str | None:
+    """The first error of a report, for the run's own error message."""
+    for table in report["tables"]:
+        if "error" in table:
+            return f"{table['error']['message']} ({table['error']['code']})"
+    return None
+
+
+def format_report(report: dict[str, Any]) -> str:
+    return json.dumps(report, ensure_ascii=False, separators=(",", ":"))

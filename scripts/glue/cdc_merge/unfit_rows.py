@@ -1,0 +1,39 @@
+"""Rows whose values do not fit their types: an error that names the first, or the quarantine they go to whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .batch import PreparedBatch, SourceFile
+from .quarantine import UnfitRow
+from .rows import misfit_reason, read_rows, unfit_error
+from .staged_rows import RowReader
+
+
+def take_unfit_rows(
+    reader: RowReader, batch: PreparedBatch, sources: Sequence[SourceFile], window: tuple[int, int] | None
+) -> list[UnfitRow]:
+    """Of files that have such rows. Raises `row.unfit` under the policy `fail`, and `row.key` whatever the policy: without
+    its key nobody knows what a row would have changed. Spark finds the places; the file itself is read for its lines."""
+    key = {one.lake.lower() for one in batch.target.key}
+    taken: list[UnfitRow] = []
+    seen: set[str] = set()
+    for source in sources:
+        columns = source.definition.columns
+        places = {row["place"]: row["columns"] for row in reader.misfits(source, window).collect()}
+        for place, row in enumerate(read_rows(source), start=1):
+            if place not in places:
+                continue
+            wrong = [columns[index].lake for index in places[place]]
+            reason = misfit_reason(source, row, wrong)
+            in_key = any(name.lower() in key for name in wrong)
+            if in_key or batch.draft.unfit == "fail":
+                raise unfit_error(source, row, reason, in_key)
+            # A change in two files of one batch is one row.
+            if row.seq is not None and row.seq in seen:
+                continue
+            if row.seq is not None:
+                seen.add(row.seq)
+            values = {column.name: value for column, value in zip(columns, row.values)}
+            taken.append(UnfitRow(source.state.label, row.line, reason, row.op, row.ts, row.seq, values))
+    return taken

@@ -1,0 +1,98 @@
+/** One Spark session that merges for a whole test file, in a Python process that answers JSON lines. */
+
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { CdcError } from '../../src/core/errors.ts';
+import type { MergeTableOptions } from '../../src/core/merge/merge-table.ts';
+import { sparkParts } from './spark-parts.ts';
+
+const SCRIPT = fileURLToPath(new URL('./spark_driver.py', import.meta.url));
+
+const mergeReport = z.looseObject({
+  crashed: z.string().optional(),
+  files: z.number().optional(),
+  changes: z.number().optional(),
+  version: z.number().optional(),
+  waits: z.string().optional(),
+});
+export type SparkMergeReport = z.infer<typeof mergeReport>;
+
+type MergeRequest = Pick<MergeTableOptions, 'staging' | 'lake' | 'table' | 'appId' | 'mode'> & {
+  policies?: MergeTableOptions['policies'];
+  /** The point at which the run ends as if it had been killed. */
+  crash?: string | undefined;
+};
+
+/** What mergeTable does, by the Glue script's modules. Throws CdcError as it does. */
+export async function mergeBySpark(request: MergeRequest): Promise<SparkMergeReport> {
+  const { staging, lake, table, appId, mode, policies, crash } = request;
+  return mergeReport.parse(
+    await ask({
+      op: 'merge',
+      staging: staging.location,
+      lake: lake.location,
+      ...table,
+      appId,
+      mode,
+      unfit: policies?.unfit,
+      crash,
+    }),
+  );
+}
+
+/** Runs statements; the rows of the last one. */
+export async function runSparkSql(...sql: string[]): Promise<Record<string, unknown>[]> {
+  return z.array(z.record(z.string(), z.unknown())).parse(await ask({ op: 'sql', sql }));
+}
+
+interface Driver {
+  process: ChildProcessWithoutNullStreams;
+  waiting: Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>;
+}
+
+let started: Promise<Driver> | undefined;
+let questions = 0;
+
+async function ask(question: Record<string, unknown>): Promise<unknown> {
+  started ??= start();
+  const { process: python, waiting } = await started;
+  const id = ++questions;
+  return await new Promise((resolve, reject) => {
+    waiting.set(id, { resolve, reject });
+    python.stdin.write(`${JSON.stringify({ id, ...question })}\n`);
+  });
+}
+
+const reply = z.object({
+  id: z.number(),
+  result: z.unknown().optional(),
+  failure: z.object({ code: z.string(), message: z.string() }).optional(),
+  error: z.string().optional(),
+});
+
+async function start(): Promise<Driver> {
+  const { python: command, jars, env } = await sparkParts();
+  const python = spawn(command, [SCRIPT, ...jars], { stdio: 'pipe', env: { ...process.env, ...env } });
+  const waiting: Driver['waiting'] = new Map();
+  let complaint = '';
+  python.stderr.on('data', (chunk) => {
+    complaint = `${complaint}${chunk}`.slice(-4000);
+  });
+  createInterface({ input: python.stdout }).on('line', (line) => {
+    const { id, result, failure, error } = reply.parse(JSON.parse(line));
+    const asked = waiting.get(id);
+    waiting.delete(id);
+    if (failure !== undefined) asked?.reject(new CdcError(failure.code, failure.message));
+    else if (error !== undefined) asked?.reject(new Error(error));
+    else asked?.resolve(result);
+  });
+  python.on('exit', (code) => {
+    for (const { reject } of waiting.values()) reject(new Error(`spark_driver.py ended (${code}): ${complaint}`));
+    started = undefined;
+  });
+  python.unref();
+  process.once('exit', () => python.kill());
+  return { process: python, waiting };
+}

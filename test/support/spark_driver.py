@@ -1,0 +1,97 @@
+"""One Spark session for the tests: a JSON request a line on stdin, a JSON answer a line on stdout.
+
+usage: python spark_driver.py FOLDER_OF_JARS...
+"""
+
+import json
+import os
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts" / "glue"))
+jars = [str(jar) for folder in sys.argv[1:] for jar in sorted(pathlib.Path(folder).glob("*.jar"))]
+os.environ["PYSPARK_PYTHON"] = sys.executable
+# Small: the tests share two cores, and no statement of theirs is worth compiling twice.
+CONF = {
+    "spark.jars": ",".join(jars),
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -Dderby.system.home=/dev/null",
+    "spark.driver.memory": "1g",
+}
+words = [word for name, value in CONF.items() for word in ("--conf", f'"{name}={value}"')]
+os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join(["--master", "local[2]", *words, "pyspark-shell"])
+
+from cdc_merge.crash_point import on_crash_point  # noqa: E402
+from cdc_merge.errors import CdcError  # noqa: E402
+from cdc_merge.layout import TableName  # noqa: E402
+from cdc_merge.lease import Run  # noqa: E402
+from cdc_merge.merge_lease import merge_lease_of  # noqa: E402
+from cdc_merge.merge_table import MergeOptions, merge_table  # noqa: E402
+from cdc_merge.session import open_session  # noqa: E402
+from cdc_merge.spark_engine import SparkEngine  # noqa: E402
+from cdc_merge.store import open_store  # noqa: E402
+
+answers = os.fdopen(os.dup(1), "w")
+# Whatever else prints does not mix with the answers.
+os.dup2(2, 1)
+spark = open_session("cdc tests")
+spark.sparkContext.setLogLevel("OFF")
+
+
+class Crash(BaseException):
+    """The process would have died here."""
+
+
+def crash_at(point):
+    def listen(passed):
+        if passed == point:
+            raise Crash(point)
+
+    on_crash_point(listen if point else None)
+
+
+def merge(request):
+    lake = open_store(request["lake"])
+    table = TableName(request["schema"], request["table"])
+    options = MergeOptions(
+        staging=open_store(request["staging"]),
+        lake=lake,
+        app_id=request["appId"],
+        unfit=request.get("unfit", "fail"),
+        mode=request.get("mode", "merge"),
+    )
+    engine = SparkEngine(spark, lake)
+    run = Run(identity=engine.identity())
+    crash_at(request.get("crash"))
+    try:
+        report = merge_table(
+            options, table, engine, lambda: merge_lease_of(lake, table, run, stop_work=engine.stop_work)
+        )
+        return report.to_json()
+    except Crash as crash:
+        return {"crashed": str(crash)}
+    finally:
+        crash_at(None)
+
+
+def statements(request):
+    """Runs SQL; the rows of the last statement as JSON."""
+    rows = []
+    for sql in request["sql"]:
+        rows = [row.asDict(recursive=True) for row in spark.sql(sql).collect()]
+    return json.loads(json.dumps(rows, default=str))
+
+
+for line in sys.stdin:
+    request = json.loads(line)
+    try:
+        answer = {"id": request["id"], "result": {"merge": merge, "sql": statements}[request["op"]](request)}
+    except CdcError as error:
+        answer = {"id": request["id"], "failure": {"code": error.code, "message": error.message}}
+    except BaseException as error:
+        answer = {"id": request["id"], "error": f"{type(error).__name__}: {error}"}
+    print(json.dumps(answer), file=answers, flush=True)
