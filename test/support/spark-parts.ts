@@ -1,7 +1,7 @@
 /** What Spark needs to run for the tests: PySpark with Delta, jars and a Java 17, fetched into .cache/ when missing. */
 
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -75,11 +75,10 @@ export async function hasSpark(): Promise<boolean> {
 export async function sparkParts(withS3 = false): Promise<SparkParts> {
   const python = await pythonOf(PYSPARK);
   const jars = [await jarFolder('delta'), ...(withS3 ? [await jarFolder('s3')] : [])];
-  const sparkHome = join(python, '..', '..', 'lib');
-  const env: Record<string, string> = { PYSPARK_PYTHON: python, PYSPARK_DRIVER_PYTHON: python };
+  const env: Record<string, string> = { PYSPARK_PYTHON: python };
   if (!(await javaOnPath())) env.JAVA_HOME = await fetchedJava();
   const { stdout } = await promisify(execFile)(python, ['-c', 'import pyspark; print(pyspark.__path__[0])']);
-  env.SPARK_HOME = stdout.trim() === '' ? sparkHome : stdout.trim();
+  env.SPARK_HOME = stdout.trim();
   return { python, jars, env };
 }
 
@@ -114,4 +113,25 @@ async function jarFolder(kind: 'delta' | 's3'): Promise<string> {
     }
   });
   return folder;
+}
+
+/** The command that starts Spark with Delta here, as `merge.spark_submit` takes it. */
+export async function sparkSubmit(withS3 = false): Promise<string> {
+  const { jars, env } = await sparkParts(withS3);
+  const paths = jars.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+  const settings = {
+    'spark.jars': paths.filter((path) => path.endsWith('.jar')).join(','),
+    'spark.ui.enabled': 'false',
+    'spark.driver.bindAddress': '127.0.0.1',
+    'spark.driver.host': '127.0.0.1',
+    'spark.driver.extraJavaOptions': '-Duser.timezone=UTC -XX:TieredStopAtLevel=1',
+  };
+  const words = [
+    'env',
+    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    join(env.SPARK_HOME ?? '', 'bin', 'spark-submit'),
+    ...['--master', 'local[2]'],
+    ...Object.entries(settings).flatMap(([name, value]) => ['--conf', `${name}=${value}`]),
+  ];
+  return words.map((word) => (/[\s"]/.test(word) ? `'${word}'` : word)).join(' ');
 }

@@ -1,0 +1,80 @@
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { changeNumber } from '../../../src/core/change-number.ts';
+import { openEngine } from '../../../src/core/engine/engine.ts';
+import { mergeTable } from '../../../src/core/merge/merge-table.ts';
+import { describeDeltaTable, readDeltaTable } from '../../support/python.ts';
+import { mergeBySpark, runSparkSql } from '../../support/spark.ts';
+import { hasSpark } from '../../support/spark-parts.ts';
+import { StagedTable } from '../../support/staged-table.ts';
+import { temporaryFolder } from '../../support/temp-folder.ts';
+
+const isThere = await hasSpark();
+
+async function tableOfSpark(columns?: string, key?: string[]) {
+  const root = await temporaryFolder();
+  const engine = await openEngine({ tempDirectory: join(root, '.tmp-engine'), threads: 1 });
+  onTestFinished(() => engine.close());
+  const table = new StagedTable(root);
+  const definition = table.define(changeNumber(1, 0), columns, key);
+  await table.putDefinition(definition);
+  const path = join(table.lake.location, 'shop', 'orders');
+  const options = table.options(engine);
+  const change = (number: number, op: 'I' | 'U' | 'D', ...values: (string | null)[]) =>
+    table.putChanges(definition, [{ number: changeNumber(1, number), op, values }]);
+  const load = (...rows: (string | null)[][]) => table.putLoad(definition, rows, { number: changeNumber(1, 0) });
+  return { table, path, options, change, load };
+}
+
+describe.runIf(isThere)('a table that Spark made', () => {
+  it('has our properties, protocol 1/2 and nullable columns, so that every reader and the local engine can go on', async () => {
+    const { path, options, change, load } = await tableOfSpark();
+    await load(['1', 'a', '5']);
+    await mergeBySpark(options);
+    expect(await describeDeltaTable(path, { apps: [options.appId] })).toMatchObject({
+      properties: {
+        'cdc.appId': options.appId,
+        'cdc.key': '["id"]',
+        'delta.logRetentionDuration': 'interval 1 day',
+        'delta.deletedFileRetentionDuration': 'interval 1 day',
+      },
+      schema: { fields: [{ nullable: true }, { nullable: true }, { nullable: true }] },
+      txn: { [options.appId]: 1 },
+    });
+    await change(1, 'U', '1', 'b', '6');
+    expect(await mergeTable(options)).toMatchObject({ updated: 1, version: 2 });
+    // What the other engine has merged is merged.
+    expect(await mergeBySpark(options)).toMatchObject({ already: true, files: 0, version: 2 });
+    expect(await readDeltaTable(path)).toEqual([{ id: 1, name: 'b', qty: 6 }]);
+  }, 120_000);
+
+  it('with deletion vectors is refused by the local engine by name, and merged by Spark', async () => {
+    const { path, options, change, load } = await tableOfSpark();
+    await load(['1', 'a', '5'], ['2', 'b', '6'], ['3', 'c', '7']);
+    await mergeBySpark(options);
+    const name = `delta.\`file://${path}\``;
+    await runSparkSql(
+      `ALTER TABLE ${name} SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')`,
+      `DELETE FROM ${name} WHERE id = 2`,
+    );
+    await change(1, 'U', '1', 'z', '1');
+    await expect(mergeTable(options)).rejects.toMatchObject({
+      code: 'lake.unsupported',
+      message: expect.stringContaining('deletion vectors'),
+    });
+    expect(await mergeBySpark(options)).toMatchObject({ updated: 1, inserted: 0 });
+    expect(await runSparkSql(`SELECT * FROM ${name} ORDER BY id`)).toEqual([
+      { id: 1, name: 'z', qty: 1 },
+      { id: 3, name: 'c', qty: 7 },
+    ]);
+  }, 120_000);
+
+  it('has statistics of timestamps cut to milliseconds, and a key that lies above them is found all the same', async () => {
+    const { path, options, change, load } = await tableOfSpark('at datetime(6) not null, name varchar(9)', ['at']);
+    await load(['2026-01-01 00:00:00.000001', 'a'], ['2026-01-01 10:00:00.123456', 'b']);
+    await mergeBySpark(options);
+    await change(1, 'U', '2026-01-01 10:00:00.123456', 'c');
+    expect(await mergeTable(options)).toMatchObject({ updated: 1, inserted: 0 });
+    expect((await readDeltaTable(path)).map(({ name }) => name).sort()).toEqual(['a', 'c']);
+  }, 120_000);
+});
