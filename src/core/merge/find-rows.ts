@@ -57,11 +57,14 @@ export async function candidateFiles(
   if (adds.length === 0) return [];
   const bound = (text: string | undefined, { delta }: LakeColumn) =>
     text === undefined ? nullSql(delta) : `TRY_CAST(${quoteText(text)} AS ${duckdbTypeOf(delta)})`;
+  // Spark cuts a timestamp's greatest value to the millisecond, downwards.
+  const upper = (text: string | undefined, column: LakeColumn) =>
+    column.delta === 'timestamp' ? `${bound(text, column)} + INTERVAL 1 MILLISECOND` : bound(text, column);
   const rows = adds.map((add, index) => {
     const bounds = boundsOf(add);
     const values = key.map((column) => {
       const { min, max } = bounds(column);
-      return `${bound(min, column)}, ${bound(max, column)}`;
+      return `${bound(min, column)}, ${upper(max, column)}`;
     });
     return `(${index}, ${values.join(', ')})`;
   });

@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { changeNumber } from '../../../src/core/change-number.ts';
+import { openEngine } from '../../../src/core/engine/engine.ts';
+import { mergeTable } from '../../../src/core/merge/merge-table.ts';
+import { shellWords } from '../../../src/core/pipeline/spark-merge.ts';
+import { readDeltaTable } from '../../support/python.ts';
+import { mergeBySpark } from '../../support/spark.ts';
+import { hasSpark, sparkSubmit } from '../../support/spark-parts.ts';
+import { StagedTable } from '../../support/staged-table.ts';
+import { temporaryFolder } from '../../support/temp-folder.ts';
+
+const SCRIPT = fileURLToPath(new URL('../../../scripts/glue/merge_changes.py', import.meta.url));
+const isThere = await hasSpark();
+
+async function stagedTable() {
+  const root = await temporaryFolder();
+  const engine = await openEngine({ tempDirectory: join(root, '.tmp-engine'), threads: 1 });
+  onTestFinished(() => engine.close());
+  const table = new StagedTable(root);
+  const definition = table.define(changeNumber(1, 0));
+  await table.putDefinition(definition);
+  const options = { ...table.options(engine), appId: 'cdc/shop/shop.orders' };
+  await table.putLoad(definition, [['1', 'a', '5']], { number: changeNumber(1, 0) });
+  const change = (number: number, op: 'I' | 'U' | 'D', ...values: (string | null)[]) =>
+    table.putChanges(definition, [{ number: changeNumber(1, number), op, values }]);
+  const rows = () => readDeltaTable(join(table.lake.location, 'shop', 'orders'));
+  return { table, options, change, rows };
+}
+
+/** The job in a process of its own, as spark-submit starts it. */
+async function startJob(table: StagedTable, env: Record<string, string> = {}) {
+  const [command = '', ...words] = shellWords(await sparkSubmit());
+  const places = ['--staging', table.staging.location, '--lake', table.lake.location, '--pipeline', 'shop'];
+  const child = spawn(command, [...words, SCRIPT, ...places], { env: { ...process.env, ...env }, stdio: 'pipe' });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr = `${stderr}${chunk}`.slice(-4000);
+  });
+  const ended = once(child, 'close').then(([code]) => ({ code, stderr, report: lastJson(stdout) }));
+  return { child, ended };
+}
+
+function lastJson(stdout: string) {
+  const line = stdout.trimEnd().split('\n').at(-1) ?? '';
+  return line.startsWith('{') ? JSON.parse(line) : undefined;
+}
+
+describe.runIf(isThere)('a batch of Spark that is cut short', () => {
+  it.each(['merge.planned', 'merge.written', 'merge.committed'])(
+    'at %s, whichever engine goes on: every change once',
+    async (crash) => {
+      for (const next of ['spark', 'local']) {
+        const { options, change, rows } = await stagedTable();
+        await mergeBySpark(options);
+        await change(1, 'U', '1', 'b', '6');
+        await change(2, 'I', '2', 'c', '7');
+        expect(await mergeBySpark({ ...options, crash })).toEqual({ crashed: crash });
+        const again = next === 'spark' ? await mergeBySpark(options) : await mergeTable(options);
+        expect(again.changes).toBe(crash === 'merge.committed' ? 0 : 2);
+        expect((await rows()).sort((a, b) => Number(a.id) - Number(b.id))).toEqual([
+          { id: 1, name: 'b', qty: 6 },
+          { id: 2, name: 'c', qty: 7 },
+        ]);
+      }
+    },
+    240_000,
+  );
+
+  it('before its first commit leaves an empty table of ours, and the first batch follows', async () => {
+    const { options, rows } = await stagedTable();
+    expect(await mergeBySpark({ ...options, crash: 'merge.written' })).toEqual({ crashed: 'merge.written' });
+    expect(await rows()).toEqual([]);
+    expect(await mergeTable(options)).toMatchObject({ changes: 1, inserted: 1 });
+    expect(await rows()).toEqual([{ id: 1, name: 'a', qty: 5 }]);
+  }, 120_000);
+});
+
+describe.runIf(isThere)('the job in a process of its own', () => {
+  it('killed by SIGKILL with its plan written and its lease held: the next run takes both over', async () => {
+    const { table, options, rows } = await stagedTable();
+    const killed = await startJob(table, { CDC_KILL_AT: 'merge.planned' });
+    await killed.ended;
+    expect(await table.lake.list('shop/orders/_cdc/batches/')).toHaveLength(1);
+    // Its JVM sees that Python is gone and ends a moment later; until then the lease is its.
+    expect(await mergeTable({ ...options, leaseWaitMs: 60_000 })).toMatchObject({ changes: 1, inserted: 1 });
+    expect(await rows()).toEqual([{ id: 1, name: 'a', qty: 5 }]);
+  }, 240_000);
+
+  it('while it merges, nobody else does; its report is the last line of its output', async () => {
+    const { table, options, rows } = await stagedTable();
+    const job = await startJob(table);
+    while ((await table.lake.list('shop/orders/_cdc/batches/')).length === 0) await sleep(20);
+    await expect(mergeTable({ ...options, leaseWaitMs: 0 })).rejects.toMatchObject({
+      code: 'lease.held',
+      message: expect.stringContaining('spark on'),
+    });
+    // And another of its kind waits for it, finds nothing left and says so.
+    const other = await mergeBySpark(options);
+    const { code, report, stderr } = await job.ended;
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    expect(report).toMatchObject({ engine: 'spark', tables: [{ table: 'orders', inserted: 1, version: 1 }] });
+    expect(other).toMatchObject({ files: 0, version: 1 });
+    expect(await rows()).toEqual([{ id: 1, name: 'a', qty: 5 }]);
+  }, 240_000);
+});
