@@ -79,8 +79,12 @@ function sorted(rows: DeltaRow[]): DeltaRow[] {
 }
 
 describe.runIf(isThere)('merge case by Spark', () => {
-  const cases = mergeCases().filter(({ name }) => isFull || SAMPLE.includes(name));
-  it.each(cases.map((one) => [one.name, one.about, one] as const))('%s: %s', async (_name, _about, one) => {
-    await runCase(one);
-  });
+  const cases = mergeCases().filter(({ name, dms }) => dms === undefined && (isFull || SAMPLE.includes(name)));
+  it.each(cases.map((one) => [one.name, one.about, one] as const))(
+    '%s: %s',
+    async (_name, _about, one) => {
+      await runCase(one);
+    },
+    240_000,
+  );
 });
