@@ -11,6 +11,7 @@ optional, each LIST separated by commas (or as JSON, where a name has one in it)
   --file KEY         a file in staging: what is pending before it comes first, nothing after it
   --unfit POLICY     fail (default) or quarantine: what becomes of rows whose values do not fit
   --take_over true   takes the tables from another merge that will not come back
+  --load_complete true   a load of DMS counts although nobody has recorded that it is complete
 
 On Glue 5.1 (Spark 3.5.6, Delta 3.3.2, `--datalake-formats delta`) the package cdc_merge beside this file comes as a zip by
 `--extra-py-files`; what Glue adds (`--JOB_NAME`, `--JOB_RUN_ID` …) is taken from it. S3 is reached with the credentials and

@@ -11,6 +11,9 @@ from .errors import CdcError
 from .layout import TableName, read_table_name
 from .table_pattern import matches_pattern
 
+_NEEDED = ("staging", "lake", "pipeline")
+_FLAGS = ("take_over", "load_complete")
+
 
 @dataclass(frozen=True)
 class JobArguments:
@@ -25,6 +28,8 @@ class JobArguments:
     file: str | None
     unfit: str
     take_over: bool
+    load_complete: bool
+    """A load of DMS counts although nobody has recorded that it is complete."""
     job: str | None
     """The Glue job whose run this is."""
     run_id: str | None
@@ -37,16 +42,17 @@ def read_arguments(argv: Sequence[str]) -> JobArguments:
     """Raises CdcError `job.arguments`."""
     # What else Glue passes to its scripts is not for us.
     parser = argparse.ArgumentParser(allow_abbrev=False, add_help=False)
-    for name in ("staging", "lake", "pipeline", "tables", "append", "file", "unfit", "take_over", "JOB_NAME", "JOB_RUN_ID"):
+    for name in (*_NEEDED, "tables", "append", "file", "unfit", *_FLAGS, "JOB_NAME", "JOB_RUN_ID"):
         parser.add_argument(f"--{name}")
     given = parser.parse_known_args(list(argv[1:]))[0]
-    for name in ("staging", "lake", "pipeline"):
+    for name in _NEEDED:
         if getattr(given, name) is None:
             raise _wrong(f"--{name} is missing")
     if given.unfit not in (None, "fail", "quarantine"):
         raise _wrong(f'--unfit is "{given.unfit}", expected fail or quarantine')
-    if given.take_over not in (None, "true", "false"):
-        raise _wrong(f'--take_over is "{given.take_over}", expected true or false')
+    for name in _FLAGS:
+        if getattr(given, name) not in (None, "true", "false"):
+            raise _wrong(f'--{name} is "{getattr(given, name)}", expected true or false')
     return JobArguments(
         staging=given.staging,
         lake=given.lake,
@@ -56,6 +62,7 @@ def read_arguments(argv: Sequence[str]) -> JobArguments:
         file=given.file,
         unfit=given.unfit or "fail",
         take_over=given.take_over == "true",
+        load_complete=given.load_complete == "true",
         job=given.JOB_NAME if given.JOB_RUN_ID else None,
         run_id=given.JOB_RUN_ID,
     )

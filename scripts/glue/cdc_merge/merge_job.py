@@ -101,6 +101,7 @@ def _merge(
         unfit=arguments.unfit,
         mode=arguments.mode_of(table),
         up_to=arguments.file,
+        load_complete=arguments.load_complete,
         log=log,
     )
     return merge_table(options, table, engine, lease)

@@ -21,17 +21,19 @@ export interface SparkMergeOptions {
   /** The key of a file: what is pending before it comes first, nothing after it. */
   upTo?: string | undefined;
   takeOver: boolean;
+  /** A load of DMS counts although nobody has recorded that it is complete. */
+  loadComplete: boolean;
   progress: Progress;
   signal: AbortSignal;
 }
 
 /** As mergePending does; a table that failed holds up no other. Throws `spark.absent`, `spark.no-delta`, `spark.failed`. */
 export async function mergeWithSpark(options: SparkMergeOptions): Promise<MergeOutcome[]> {
-  const { config, tables, upTo, takeOver, progress, signal } = options;
+  const { progress, signal } = options;
   throwIfCancelled(signal);
   const words = shellWords(options.submit);
   progress.update('starting Spark');
-  const run = await runJob(words, scriptArguments({ config, tables, upTo, takeOver }), progress, signal);
+  const run = await runJob(words, scriptArguments(options), progress, signal);
   if (signal.aborted) throw new CancelledError();
   const report = parseJobReport(run.last);
   if (report === undefined) throw noReport(words, run);
@@ -52,8 +54,8 @@ export async function mergeWithSpark(options: SparkMergeOptions): Promise<MergeO
   });
 }
 
-function scriptArguments(options: Pick<SparkMergeOptions, 'config' | 'tables' | 'upTo' | 'takeOver'>): string[] {
-  const { config, tables, upTo, takeOver } = options;
+function scriptArguments(options: SparkMergeOptions): string[] {
+  const { config, tables, upTo, takeOver, loadComplete } = options;
   const append = tables.filter((table) => tableRuleFor(config, table)?.mode === 'append');
   // As JSON, for a name may have a comma in it; the script takes patterns, so their wildcards mean themselves.
   const exactly = (table: TableName) => formatTableName(table).replace(/[%_]/g, '[$&]');
@@ -67,6 +69,7 @@ function scriptArguments(options: Pick<SparkMergeOptions, 'config' | 'tables' | 
     ...(append.length === 0 ? [] : ['--append', JSON.stringify(append.map(exactly))]),
     ...(upTo === undefined ? [] : ['--file', upTo]),
     ...(takeOver ? ['--take_over', 'true'] : []),
+    ...(loadComplete ? ['--load_complete', 'true'] : []),
   ];
 }
 
