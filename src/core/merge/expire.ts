@@ -9,6 +9,7 @@ import type { ChangeNumber } from '../change-number.ts';
 import { readSnapshot } from '../delta/snapshot.ts';
 import { type Engine, withEngine } from '../engine/engine.ts';
 import type { Store, StoredObject } from '../store/store.ts';
+import { expiredDmsFiles } from './expire-dms.ts';
 import { expireRecords } from './expire-records.ts';
 import { type Plan, readPlan, readState } from './ledger.ts';
 import { compareEpochs, type KnownRanges } from './pending.ts';
@@ -25,7 +26,7 @@ export interface ExpireOptions {
   keepMs: number;
   /** The number that a load in progress stands at: changes above it are still needed. */
   neededAbove?: ChangeNumber | undefined;
-  known?: KnownRanges;
+  known?: KnownRanges | undefined;
   engine?: Engine;
   signal?: AbortSignal | undefined;
 }
@@ -53,6 +54,11 @@ async function expire(options: ExpireOptions, engine: Engine): Promise<string[]>
   const cutoff = (await staging.now()).getTime() - keepMs;
   // Only what is old enough is read: of half-second files those of a few minutes, not those of a day.
   const isOld = ({ modified }: StoredObject) => modified.getTime() < cutoff;
+  if (settled.dms !== undefined) {
+    const expired = await expiredDmsFiles(staging, table, { settled: settled.dms, isOld });
+    for (const key of expired) await staging.delete(key);
+    return expired;
+  }
   const { files } = await listFiles(staging, table, known ?? new Map(), isOld);
   const gone: string[] = [];
   for (const { key, last } of files)
