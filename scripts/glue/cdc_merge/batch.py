@@ -16,6 +16,7 @@ from .layout import TableName, table_folder
 from .ledger import Plan, PlanInput, put_plan
 from .pending import NextBatch
 from .quarantine import count_quarantined
+from .side_by_side import side_by_side
 from .store import Store
 from .target_schema import TargetSchema, target_schema
 from .times import iso_time
@@ -96,21 +97,16 @@ def prepare_batch(
     table = batch.definition.name
     epoch = batch.epoch
     assert_mode(table, mode, state, epoch is not None and epoch.kind == "load")
-    loads: list[SourceFile] = []
-    planned: list[PlanInput] = []
-    for file in () if epoch is None else epoch.files:
-        source = _our_source(
-            staging, file.key, batch.definition if epoch is None else epoch.definition, file.size, file.rows
-        )
-        loads.append(source)
-        planned.append(PlanInput("load", file.key, source.state.size, source.state.tag))
-    changes: list[SourceFile] = []
-    for one in batch.files:
-        source = _our_source(staging, one.file.key, one.definition)
-        changes.append(source)
-        planned.append(
-            PlanInput("changes", one.file.key, source.state.size, source.state.tag, one.file.first, one.file.last)
-        )
+    loads = side_by_side(
+        lambda file: _our_source(staging, file.key, batch.definition_of_load, file.size, file.rows),
+        () if epoch is None else epoch.files,
+    )
+    changes = side_by_side(lambda one: _our_source(staging, one.file.key, one.definition), batch.files)
+    planned = [PlanInput("load", one.key, one.state.size, one.state.tag) for one in loads]
+    planned += [
+        PlanInput("changes", source.key, source.state.size, source.state.tag, one.file.first, one.file.last)
+        for source, one in zip(changes, batch.files)
+    ]
     kind = "load" if epoch is not None else "changes" if batch.files else "schema"
     draft = Plan(
         app_id=app_id,

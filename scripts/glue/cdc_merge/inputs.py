@@ -30,8 +30,10 @@ class InputState:
 def stored_input(store: Store, key: str) -> InputState:
     label = f"{store.location}/{key}"
     found = store.stat(key)
-    tag = store.tag_of(key)
-    if found is None or tag is None:
+    if found is None:
+        raise _missing(label)
+    tag = found.tag or store.tag_of(key)
+    if tag is None:
         raise _missing(label)
     return InputState(store, label, found, tag)
 
@@ -44,7 +46,7 @@ def assert_unchanged(inputs: Iterable[InputState]) -> None:
             raise _missing(one.label)
         if now == one.found and one.size > _SMALL_BYTES:
             continue
-        tag = one.store.tag_of(one.found.key)
+        tag = now.tag or one.store.tag_of(one.found.key)
         if tag is None:
             raise _missing(one.label)
         if tag != one.tag:

@@ -48,6 +48,10 @@ class NextBatch:
     definition: TableDefinition
     """At the end of the batch."""
 
+    @property
+    def definition_of_load(self) -> TableDefinition:
+        return self.definition if self.epoch is None else self.epoch.definition
+
 
 @dataclass(frozen=True)
 class Pending:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from .chain import RangedFile, Staged
 from .change_number import number_in_run
 from .csv_range import NumberRange, read_number_range
@@ -12,12 +10,11 @@ from .errors import CdcError
 from .layout import TableName, dms_epoch_folder, name_of_folder, table_folder
 from .load_record import read_load_records
 from .names import parse_staged_name
+from .side_by_side import side_by_side
 from .store import Store, StoredObject
 
 KnownRanges = dict[str, NumberRange]
 """Ranges already known, by key: a file never changes, so one run need not read it twice. Filled as files are read."""
-
-_READERS = 32
 
 
 def read_staged(staging: Store, table: TableName, known: KnownRanges | None = None) -> Staged:
@@ -46,11 +43,7 @@ def _list_files(staging: Store, table: TableName, known: KnownRanges) -> tuple[l
             changes.append(one)
         else:
             others.append(one.key)
-    if not changes:
-        return [], others
-    # A range read each; on S3 they are worth having side by side.
-    with ThreadPoolExecutor(min(_READERS, len(changes))) as readers:
-        ranged = list(readers.map(lambda one: _range_of(staging, table, one, known), changes))
+    ranged = side_by_side(lambda one: _range_of(staging, table, one, known), changes)
     return [file for file in ranged if file is not None], others
 
 
