@@ -17,7 +17,7 @@ from .store import Store
 _TAIL_BYTES = 37
 _TAIL = re.compile(rb",([0-9]{35})\n")
 _NUMBER = re.compile(r"[0-9]{35}")
-_HEAD_BYTES = 1 << 16
+_HEAD_BYTES = 1 << 13
 
 
 @dataclass(frozen=True)

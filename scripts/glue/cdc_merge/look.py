@@ -15,6 +15,7 @@ from .errors import CdcError
 from .lake_snapshot import LakeSnapshot
 from .layout import TableName
 from .ledger import Plan, read_state, standing_of
+from .load_record import LoadRecord
 from .pending import NextBatch, Waiting, next_batch
 from .staged import KnownRanges, read_staged
 from .store import Store
@@ -87,7 +88,11 @@ def _look_at_ours(
 ) -> TableLook:
     staging, lake = options.staging, options.lake
     standing = standing_of(state)
-    staged = read_staged(staging, table, known)
+    merged = _last_merged(state) if options.up_to is None else None
+    staged = read_staged(staging, table, known, merged)
+    # A load counts only with all the changes since, also those that are in the lake already.
+    if merged is not None and any(_is_below(record, state) for record in staged.records):
+        staged = read_staged(staging, table, known)
     limit = None if options.up_to is None else find_up_to(staging, table, staged, standing, options.up_to)
     pending = next_batch(table, staged, standing, limit, keep_history=options.mode == "append")
     batch = pending.batch
@@ -96,6 +101,23 @@ def _look_at_ours(
     policies = {"app_id": options.app_id, "unfit": options.unfit, "mode": options.mode}
     upcoming = NextLook(_describe(batch), lambda: prepare_batch(staging, lake, batch, state, snapshot, **policies))
     return TableLook(snapshot, state, upcoming, pending.waiting)
+
+
+def _last_merged(state: Plan | None) -> str | None:
+    """The last change file that the newest batch took whole: it is merged, and so is every file named before it, for our
+    names only rise. Else a merge would read a piece of every file that staging keeps."""
+    if state is None or state.watermark_after is None:
+        return None
+    whole = [one for one in state.inputs if one.kind == "changes" and one.last is not None]
+    return max((one.key for one in whole if (one.last or 0) <= state.watermark_after), default=None)
+
+
+def _is_below(record: LoadRecord, state: Plan | None) -> bool:
+    """A load that the table has not had, from before where it stands."""
+    if state is None:
+        return False
+    is_new = state.epoch is None or record.rank > state.epoch.rank
+    return is_new and record.number < (state.watermark_after or 0)
 
 
 def _look_at_dms(

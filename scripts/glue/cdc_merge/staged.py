@@ -17,10 +17,10 @@ KnownRanges = dict[str, NumberRange]
 """Ranges already known, by key: a file never changes, so one run need not read it twice. Filled as files are read."""
 
 
-def read_staged(staging: Store, table: TableName, known: KnownRanges | None = None) -> Staged:
-    """Files first: whatever a file needs (its definition, the truncation below it) was published before it, so it is in
+def read_staged(staging: Store, table: TableName, known: KnownRanges | None = None, after: str | None = None) -> Staged:
+    """`after`: change files up to this key are merged, and left out; our names only rise. Files first: whatever a file needs (its definition, the truncation below it) was published before it, so it is in
     the lists that are read later."""
-    files, others = _list_files(staging, table, {} if known is None else known)
+    files, others = _list_files(staging, table, {} if known is None else known, after)
     return Staged(read_load_records(staging, table), read_definitions(staging, table), files, others)
 
 
@@ -33,14 +33,17 @@ def list_staged_tables(staging: Store) -> list[TableName]:
     ]
 
 
-def _list_files(staging: Store, table: TableName, known: KnownRanges) -> tuple[list[RangedFile], list[str]]:
+def _list_files(
+    staging: Store, table: TableName, known: KnownRanges, after: str | None
+) -> tuple[list[RangedFile], list[str]]:
     folder = table_folder(table)
     changes: list[StoredObject] = []
     others: list[str] = []
     for one in staging.list(folder):
         name = parse_staged_name(one.key[len(folder) :])
         if name is not None and name.kind == "changes" and name.format == "csv" and not name.gzip:
-            changes.append(one)
+            if after is None or one.key > after:
+                changes.append(one)
         else:
             others.append(one.key)
     ranged = side_by_side(lambda one: _range_of(staging, table, one, known), changes)
