@@ -3,16 +3,19 @@
 import { chooseConfig } from '../cli/choose-config.ts';
 import { defineCommand } from '../cli/command.ts';
 import { renderSteps } from '../cli/steps.ts';
+import { UsageError } from '../core/errors.ts';
 import { lookAtLocal, type Step } from '../core/pipeline/local-resources.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 
 export interface PlanOptions {
   exitCode: boolean;
+  awsCli: boolean;
 }
 
 export const command = defineCommand({
   arguments: {},
   options: {
+    'aws-cli': { help: 'target aws: the same as commands of the AWS CLI, to paste or to read' },
     'exit-code': { help: 'exit 3 when something is still to be made' },
   },
   answerIsNo: 'with --exit-code: something is still to be made',
@@ -23,10 +26,12 @@ export const command = defineCommand({
   `,
   examples: [
     { line: 'cdc plan', does: 'the steps that are left' },
+    { line: 'cdc plan --aws-cli', does: 'what to type instead, section by section of the guide' },
     { line: 'cdc plan --exit-code --quiet && cdc replicate', does: 'go on only when everything is there' },
   ],
-  parse: (input): PlanOptions => ({ exitCode: input.has('exit-code') }),
+  parse: (input): PlanOptions => ({ exitCode: input.has('exit-code'), awsCli: input.has('aws-cli') }),
   async run(options: PlanOptions, context): Promise<{ steps: Step[]; pending: boolean; exitCode: boolean }> {
+    if (options.awsCli) throw new UsageError('--aws-cli is for target: aws');
     const { config, isNew } = await chooseConfig({}, context);
     const { steps } = await lookAtLocal(openPipeline(config, context.env.variables), !isNew);
     return { steps, pending: steps.some((step) => step.action !== 'none'), exitCode: options.exitCode };

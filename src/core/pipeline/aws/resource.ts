@@ -79,6 +79,18 @@ export interface AwsContext {
   report: (id: StepId, text: string) => void;
 }
 
+/** A role that a service takes in our name. */
+export interface OwnRole {
+  /** Named in cdc.yaml: taken as it is. */
+  isYours: boolean;
+  name: string;
+  idName: IdName;
+  description: string;
+  /** The service that takes the role; one of a region is another principal than the service at large. */
+  service: string;
+  statements: readonly { Effect: 'Allow'; Action: readonly string[]; Resource: string | readonly string[] }[];
+}
+
 export interface Resource {
   id: StepId;
   /** The guide's section in which people click it. */
@@ -100,6 +112,8 @@ export interface Resource {
   holds?: (context: AwsContext) => Promise<string>;
   /** What of it `remove` removes, where that is not all of its title. */
   removes?: string;
+  /** Of a step that makes roles: what they are, for those who make them by hand. */
+  roles?: readonly OwnRole[];
   /** Returns when it has gone. Absent: it stays, or goes with what it belongs to. */
   remove?: (context: AwsContext) => Promise<void>;
 }

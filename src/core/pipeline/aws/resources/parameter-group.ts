@@ -10,7 +10,7 @@ import {
 import { type Difference, owned, type Resource } from '../resource.ts';
 
 /** What DMS needs of the binlog (reference: aws 3.2), and TLS for everybody. */
-const PARAMETERS: Readonly<Record<string, string>> = {
+export const PARAMETERS: Readonly<Record<string, string>> = {
   binlog_format: 'ROW',
   binlog_row_image: 'full',
   binlog_checksum: 'NONE',

@@ -15,27 +15,16 @@ import {
 import { ifFound } from '../../../aws/session.ts';
 import { CdcError } from '../../../errors.ts';
 import { ACCOUNT_ROLES } from '../names.ts';
-import type { IdName } from '../record.ts';
 import {
   type Actual,
   type AwsContext,
   type Difference,
+  type OwnRole,
   owned,
   type Resource,
   sameDocument,
   together,
 } from '../resource.ts';
-
-export interface OwnRole {
-  /** Named in cdc.yaml: taken as it is. */
-  isYours: boolean;
-  name: string;
-  idName: IdName;
-  description: string;
-  /** The service that takes the role; one of a region is another principal than the service at large. */
-  service: string;
-  statements: readonly { Effect: 'Allow'; Action: readonly string[]; Resource: string | readonly string[] }[];
-}
 
 const POLICY = 'cdc';
 /** On the account's roles when we made them; they have no pipeline. */
@@ -64,6 +53,7 @@ export function ownRoles(
     ...step,
     title: titleOf([...own, ...yours]),
     removes: titleOf(own),
+    roles,
     needs: [],
     expectedSeconds: 5,
     rights: ROLE_RIGHTS,
@@ -127,16 +117,16 @@ async function makeRoles(context: AwsContext, roles: readonly OwnRole[]): Promis
   }
 }
 
-function policyOf(role: OwnRole): object {
+export function policyOf(role: OwnRole): object {
   return { Version: '2012-10-17', Statement: role.statements };
 }
 
 /** Only for this account: otherwise somebody else's DMS could be made to work with our role. */
-function trustOf({ place }: AwsContext, role: OwnRole): object {
+export function trustOf({ place }: Pick<AwsContext, 'place'>, role: OwnRole): object {
   return trust(role.service, role.service.startsWith('dms.') ? place.account : undefined);
 }
 
-function trust(service: string, account?: string): object {
+export function trust(service: string, account?: string): object {
   return {
     Version: '2012-10-17',
     Statement: [
