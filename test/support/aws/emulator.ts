@@ -31,6 +31,8 @@ export interface AwsEmulatorOptions {
   realConnect?: boolean;
   /** Runs Glue scripts: `python3`; without it a run succeeds without doing anything. */
   glueCommand?: string;
+  /** What it needs in its environment. */
+  glueEnvironment?: Record<string, string>;
   /** What a function of Node may import: the AWS SDK that the real runtime ships. */
   nodeModules?: string;
 }
@@ -120,7 +122,7 @@ export async function startAwsEmulator(options: AwsEmulatorOptions = {}): Promis
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const folder = await mkdtemp(join(tmpdir(), 'cdc-test-aws-'));
-  const { rds, realConnect, glueCommand, nodeModules } = options;
+  const { rds, realConnect, glueCommand, glueEnvironment, nodeModules } = options;
   // A group of its own, so that functions and scripts under way end with it; it ends itself when stdin does.
   const child = spawn(python, [SCRIPT, '-H', '127.0.0.1', '-p', String(port)], {
     detached: true,
@@ -137,7 +139,7 @@ export async function startAwsEmulator(options: AwsEmulatorOptions = {}): Promis
             CDC_EMU_RDS_ADMIN: `${rds.admin.user}:${rds.admin.password}@${rds.host}:${rds.port}`,
           }),
       ...(realConnect === true ? { CDC_EMU_REAL_CONNECT: '1' } : {}),
-      ...(glueCommand === undefined ? {} : { CDC_EMU_GLUE_CMD: glueCommand }),
+      ...(glueCommand === undefined ? {} : { CDC_EMU_GLUE_CMD: glueCommand, ...glueEnvironment }),
       ...(nodeModules === undefined ? {} : { CDC_EMU_NODE_MODULES: nodeModules }),
     },
   });

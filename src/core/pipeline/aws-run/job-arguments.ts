@@ -1,12 +1,14 @@
 /** What runs of the Glue job are given: Spark and Delta as the script needs them, and the pipeline (scripts/glue/merge_changes.py). */
 
-import { formatTableName, type TableName } from '../../change.ts';
+import { formatTableName, readTableName, type TableName } from '../../change.ts';
 import type { Config } from '../../config.ts';
+import { ConfigError } from '../../errors.ts';
+import { hasWildcard, matchesPattern } from '../../table-pattern.ts';
 import { glueLogs } from '../aws/names.ts';
 
 /** Of every run. Nothing in it is secret: Glue logs arguments. `modules`: where the zip of the script's modules lies. */
 export function jobArguments(config: Config, modules: string): Record<string, string> {
-  const append = config.tables.filter(({ mode }) => mode === 'append').map(({ pattern }) => pattern);
+  const append = appendPatterns(config);
   return {
     '--job-language': 'python',
     '--datalake-formats': 'delta',
@@ -22,8 +24,26 @@ export function jobArguments(config: Config, modules: string): Record<string, st
     '--lake': config.lake.location,
     '--pipeline': config.name,
     '--unfit': config.merge.unfit,
-    ...(append.length === 0 ? {} : { '--append': append.join(',') }),
+    ...(append.length === 0 ? {} : { '--append': JSON.stringify(append) }),
   };
+}
+
+/** The job knows no order of entries: one that takes tables out of an earlier `mode: append` is refused. */
+function appendPatterns({ tables, file }: Config): string[] {
+  const append = tables.flatMap(({ mode, pattern }, index) => (mode === 'append' ? [{ pattern, index }] : []));
+  for (const [index, { pattern, mode }] of tables.entries()) {
+    if (mode === 'append') continue;
+    const name = hasWildcard(pattern) ? undefined : readTableName(pattern);
+    const hidden = append.find((one) =>
+      name === undefined ? hasWildcard(one.pattern) && one.index < index : matchesPattern(one.pattern, name),
+    );
+    if (hidden !== undefined && hidden.pattern !== pattern)
+      throw new ConfigError(
+        [{ path: 'tables', origin: file, message: `${pattern} is no history although ${hidden.pattern} may be` }],
+        'the Glue job cannot tell the two apart: write the tables with `mode: append` by their names',
+      );
+  }
+  return append.map(({ pattern }) => pattern);
 }
 
 /** What one merge asks for, on top. */
@@ -39,7 +59,7 @@ export interface MergeRequest {
 export function runArguments(request: MergeRequest): Record<string, string> | undefined {
   const { tables = [], file, takeOver = false } = request;
   const given = {
-    ...(tables.length === 0 ? {} : { '--tables': tables.map(formatTableName).join(',') }),
+    ...(tables.length === 0 ? {} : { '--tables': JSON.stringify(tables.map(formatTableName)) }),
     ...(file === undefined ? {} : { '--file': file }),
     ...(takeOver ? { '--take_over': 'true' } : {}),
   };

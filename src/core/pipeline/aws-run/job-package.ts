@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CdcError, messageOf, nativeCodeOf } from '../../errors.ts';
+import { CdcError, messageOf } from '../../errors.ts';
 import { zipArchive } from './zip-archive.ts';
 
 export interface JobFile {
@@ -23,7 +23,7 @@ const FOLDER = fileURLToPath(new URL('../../../../scripts/glue/', import.meta.ur
 const SCRIPT = 'merge_changes';
 const MODULES = 'cdc_merge';
 
-export async function jobPackage(folder = FOLDER): Promise<JobPackage | undefined> {
+export async function jobPackage(folder = FOLDER): Promise<JobPackage> {
   try {
     const script = await readFile(join(folder, `${SCRIPT}.py`));
     const names = (await readdir(join(folder, MODULES), { recursive: true })).filter((name) => name.endsWith('.py'));
@@ -35,7 +35,6 @@ export async function jobPackage(folder = FOLDER): Promise<JobPackage | undefine
     );
     return { script: named(SCRIPT, 'py', script), modules: named(MODULES, 'zip', zipArchive(files)) };
   } catch (cause) {
-    if (nativeCodeOf(cause) === 'ENOENT') return undefined;
     throw new CdcError('aws.job-not-built', `packing the Glue job: ${messageOf(cause)}`, {
       hint: 'install cdc again: scripts/glue is missing from it',
       cause,

@@ -29,8 +29,7 @@ import { yourNetwork, yourSource } from './resources/yours.ts';
 export function desiredResources(options: {
   config: Config;
   place: Place;
-  /** Absent: no script of the job is there, so nothing can be made that would only call it. */
-  code: { function: LambdaPackage; job: JobPackage } | undefined;
+  code: { function: LambdaPackage; job: JobPackage };
 }): Resource[] {
   const { config, place, code } = options;
   const { source } = config;
@@ -100,7 +99,7 @@ export function desiredResources(options: {
     targetEndpoint(names.targetEndpoint, { staging: aws.staging, maxBatchSeconds: aws.dms.maxBatchSeconds }),
     connections(),
     tasks(),
-    logGroups(code === undefined ? [names.logGroup.dms] : Object.values(names.logGroup)),
+    logGroups(Object.values(names.logGroup)),
   ];
   if (source.kind === 'rds' && place.mysql !== undefined) {
     const { version, family } = place.mysql;
@@ -116,70 +115,69 @@ export function desiredResources(options: {
       users(names.secret, source, config),
     );
   }
-  if (code !== undefined)
-    all.push(
-      bucket('code', { bucket: names.codeBucket, prefix: '', isNamed: false }),
-      jobCode(names, code.job),
-      ownRoles({ id: 'glue-role', guideSection: '10' }, [
-        {
-          isYours: aws.roles.glue !== undefined,
-          name: names.role.glue,
-          idName: 'role_glue',
-          description: 'cdc: lets the merge read staging and write the lake',
-          service: 'glue.amazonaws.com',
-          statements: [
-            {
-              Effect: 'Allow',
-              Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
-              Resource: [
-                objectsOf(names.stagingBucket, aws.staging.prefix),
-                objectsOf(names.lakeBucket, aws.lake.prefix),
-              ],
-            },
-            { Effect: 'Allow', Action: ['s3:GetObject'], Resource: objectsOf(names.codeBucket, '') },
-            {
-              Effect: 'Allow',
-              Action: ['s3:ListBucket', 's3:GetBucketLocation'],
-              Resource: [names.stagingBucket, names.lakeBucket, names.codeBucket].map(bucketArn),
-            },
-            // Whether a run that holds a lease is over.
-            { Effect: 'Allow', Action: ['glue:GetJobRun'], Resource: arn('glue', `job/${names.job}`) },
-            {
-              Effect: 'Allow',
-              Action: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],
-              Resource: [names.logGroup.glueOutput, names.logGroup.glueError].map((group) =>
-                arn('logs', `log-group:${group}:*`),
-              ),
-            },
-          ],
-        },
-      ]),
-      glueJob(names, code.job, config),
-      sweep(names),
-      ownRoles({ id: 'lambda-role', guideSection: '11' }, [
-        {
-          isYours: aws.roles.lambda !== undefined,
-          name: names.role.lambda,
-          idName: 'role_lambda',
-          description: 'cdc: lets the trigger start the merge',
-          service: 'lambda.amazonaws.com',
-          statements: [
-            {
-              Effect: 'Allow',
-              Action: ['glue:StartJobRun', 'glue:GetJobRuns'],
-              Resource: arn('glue', `job/${names.job}`),
-            },
-            {
-              Effect: 'Allow',
-              Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-              Resource: arn('logs', `log-group:${names.logGroup.lambda}:*`),
-            },
-          ],
-        },
-      ]),
-      lambda(names.function, code.function),
-      trigger({ function: names.function, pipeline: config.name }, aws.staging),
-    );
+  all.push(
+    bucket('code', { bucket: names.codeBucket, prefix: '', isNamed: false }),
+    jobCode(names, code.job),
+    ownRoles({ id: 'glue-role', guideSection: '10' }, [
+      {
+        isYours: aws.roles.glue !== undefined,
+        name: names.role.glue,
+        idName: 'role_glue',
+        description: 'cdc: lets the merge read staging and write the lake',
+        service: 'glue.amazonaws.com',
+        statements: [
+          {
+            Effect: 'Allow',
+            Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
+            Resource: [
+              objectsOf(names.stagingBucket, aws.staging.prefix),
+              objectsOf(names.lakeBucket, aws.lake.prefix),
+            ],
+          },
+          { Effect: 'Allow', Action: ['s3:GetObject'], Resource: objectsOf(names.codeBucket, '') },
+          {
+            Effect: 'Allow',
+            Action: ['s3:ListBucket', 's3:GetBucketLocation'],
+            Resource: [names.stagingBucket, names.lakeBucket, names.codeBucket].map(bucketArn),
+          },
+          // Whether a run that holds a lease is over.
+          { Effect: 'Allow', Action: ['glue:GetJobRun'], Resource: arn('glue', `job/${names.job}`) },
+          {
+            Effect: 'Allow',
+            Action: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],
+            Resource: [names.logGroup.glueOutput, names.logGroup.glueError].map((group) =>
+              arn('logs', `log-group:${group}:*`),
+            ),
+          },
+        ],
+      },
+    ]),
+    glueJob(names, code.job, config),
+    sweep(names),
+    ownRoles({ id: 'lambda-role', guideSection: '11' }, [
+      {
+        isYours: aws.roles.lambda !== undefined,
+        name: names.role.lambda,
+        idName: 'role_lambda',
+        description: 'cdc: lets the trigger start the merge',
+        service: 'lambda.amazonaws.com',
+        statements: [
+          {
+            Effect: 'Allow',
+            Action: ['glue:StartJobRun', 'glue:GetJobRuns'],
+            Resource: arn('glue', `job/${names.job}`),
+          },
+          {
+            Effect: 'Allow',
+            Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+            Resource: arn('logs', `log-group:${names.logGroup.lambda}:*`),
+          },
+        ],
+      },
+    ]),
+    lambda(names.function, code.function),
+    trigger({ function: names.function, pipeline: config.name }, aws.staging),
+  );
   return inOrder(all);
 }
 

@@ -118,16 +118,11 @@ function entriesOf<Key extends string>(record: Partial<Record<Key, string>>): [K
   return entries;
 }
 
-export async function codeOf({
-  config,
-  ...given
-}: AwsOptions): Promise<{ function: LambdaPackage; job: JobPackage } | undefined> {
-  const job = given.job ?? (await jobPackage());
-  if (job === undefined) return undefined;
+export async function codeOf({ config, ...given }: AwsOptions): Promise<{ function: LambdaPackage; job: JobPackage }> {
   const { staging } = awsOf(config);
   return {
     function: given.function ?? (await lambdaPackage({ job: awsNames(config).job, staging })),
-    job,
+    job: given.job ?? (await jobPackage()),
   };
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { mergeOnGlue, refuseFailed } from '../../../../src/core/pipeline/aws-run/follow-glue-run.ts';
+import { mergeLoad } from '../../../../src/core/pipeline/aws-run/replicate.ts';
 import { triggerOnAws } from '../../../../src/core/pipeline/aws-run/trigger.ts';
 import { seenUntil } from '../../../support/aws/clients.ts';
 import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
@@ -66,6 +67,13 @@ describe.skipIf(!(await hasWorld()))('a merge by the Glue job', () => {
     expect(() => refuseFailed(run)).toThrow('41 is missing');
   });
 
+  test('tables that DMS writes and the job does not read are said after a load, with what merges them, and no failure of it', async () => {
+    const error = { code: 'engine.dms', message: 'DMS writes its files', hint: 'cdc merge --engine local' };
+    await script(says({ tables: [{ ...FAILED, error }], engine: 'spark' }), "sys.exit('DMS writes its files')");
+    expect(await mergeLoad(world.run)).toBeNull();
+    expect(world.warnings).toEqual(['DMS writes its files\n→ cdc merge --engine local']);
+  });
+
   test('a run that ends before its report is a failure with its last words, and their cure where it has one', async () => {
     await script("print('Traceback')", "sys.exit('no module named pyspark')");
     await expect(mergeOnGlue(world.run)).rejects.toMatchObject({
@@ -93,7 +101,7 @@ describe.skipIf(!(await hasWorld()))('a merge by the Glue job', () => {
       .map(({ input }) => input.Arguments);
     expect(given).toEqual([
       { ...own, '--file': FILE, '--take_over': 'true' },
-      { ...own, '--tables': 'shop.orders' },
+      { ...own, '--tables': '["shop.orders"]' },
     ]);
     expect(own).toMatchObject({ '--custom-logGroup-prefix': '/aws-glue/shop-merge' });
   });

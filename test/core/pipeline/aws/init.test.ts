@@ -226,7 +226,7 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
         '--staging': 's3://shop-qkzw-staging/',
         '--lake': 's3://shop-qkzw-lake/',
         '--unfit': 'fail',
-        '--append': 'shop.orders',
+        '--append': '["shop.orders"]',
       },
     });
     const { Trigger } = await glue.getTrigger({ Name: 'shop-qkzw-sweep' });
