@@ -62,8 +62,9 @@ describe('cdc load', () => {
       stderr: expect.stringContaining(`asking "${question}": there is no terminal\n→ add --yes`),
     });
     expect(await runCli(['load', 'dump.sql'], { cwd, terminal: true, stdin: 'n\n' })).toMatchObject({
-      code: 1,
-      stdout: 'nothing was run\n',
+      code: 130,
+      stdout: '',
+      stderr: expect.stringContaining(' nothing was run\n'),
     });
   });
 

@@ -234,7 +234,11 @@ describe('cdc merge of a pipeline', () => {
   it.each([
     [['--table', 'shop.ordres'], 'staging holds nothing of it (did you mean shop.orders?)', 1],
     [['nope.csv'], 'holds no change file of that name', 1],
-    [['--engine', 'spark'], 'merge.engine: spark is not built yet: write one of local, glue (from flag --engine)', 2],
+    [
+      ['--engine', 'sprak'],
+      'merge.engine: sprak is not known here: write one of local, spark, glue (did you mean spark?)',
+      2,
+    ],
     [['--engine', 'glue'], 'merge.engine: glue is for target: aws (from flag --engine)', 2],
     [['--take-over'], 'there is no terminal', 2],
   ])('with %j fails with its reason', async (words, message, code) => {

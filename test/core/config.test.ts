@@ -38,6 +38,7 @@ describe('a configuration', () => {
       capture: { maxFileBytes: 64e6, maxDelayMs: 500, truncate: 'apply', foreignKeyCascades: 'refuse' },
       merge: {
         engine: 'local',
+        sparkSubmit: 'spark-submit',
         unfit: 'fail',
         zeroDates: 'null',
         writeBudgetBytesPerHour: 20e9,
@@ -161,10 +162,6 @@ tables:
     ['- a', 'yaml: the file does not hold keys (name: …) (cdc.yaml:1)'],
     ['name: a\nname: b', 'yaml: Map keys must be unique (cdc.yaml:2)'],
     ['name: a\ntarget: gcp', 'target: gcp is not known here: write one of local, aws (cdc.yaml:2)'],
-    [
-      'name: a\nmerge: { engine: spark }',
-      'merge.engine: spark is not built yet: write one of local, glue (cdc.yaml:2)',
-    ],
     ['name: a\nmerge: { engine: glue }', 'merge.engine: glue is for target: aws (cdc.yaml:2)'],
     ['name: a\nlake: gs://bucket', 'lake: gs:// is not built yet: write a folder, or s3://bucket/prefix (cdc.yaml:2)'],
     ['name: a\nlake: s3://Bucket', 'lake: takes a folder or a bucket: write s3://bucket/prefix (cdc.yaml:2)'],
@@ -179,7 +176,10 @@ tables:
     ['name: a\ntables:', 'tables: has no value: give one, or leave the line out (cdc.yaml:2)'],
     ['name: a\ntables: []', 'tables: is an empty list (cdc.yaml:2)'],
     ['name: a\ntables: shop.%', 'tables: takes a list (cdc.yaml:2)'],
-    ['name: a\nmerge: 7', 'merge: takes keys: engine, unfit, zero_dates, write_budget, memory_limit (cdc.yaml:2)'],
+    [
+      'name: a\nmerge: 7',
+      'merge: takes keys: engine, spark_submit, unfit, zero_dates, write_budget, memory_limit (cdc.yaml:2)',
+    ],
     [
       'name: a\nsource: privat',
       'source: this is neither private, nor rds, nor a URL (did you mean private?): write mysql://user@host:3306 (cdc.yaml:2)',
@@ -214,7 +214,7 @@ tables:
       ]),
     ).toEqual([
       'lake: takes the path of a folder (env CDC_LAKE)',
-      'merge.engine: sprak is not known here: write one of local, glue (flag --engine)',
+      'merge.engine: sprak is not known here: write one of local, spark, glue (did you mean spark?) (flag --engine)',
     ]);
   });
 });
