@@ -16,6 +16,7 @@ from .lake_snapshot import LakeSnapshot
 from .lake_value import sql_type
 from .ledger import Plan
 from .session import ledger_entry
+from .times import dms_time
 from .staged_rows import NUMBER, OP, SEQ, TS, named, quote_name
 
 _VIEW = "cdc_changes"
@@ -107,21 +108,43 @@ class Commit:
         """Every change stays as a row with `_op`, `_ts`, `_seq`; a load's rows are marked `L`, a truncation is one row `T`."""
         parts: list[DataFrame] = []
         count = self._rows.change_count - len(self._rows.unfit)
-        epoch = self._plan.epoch
-        if epoch is not None and self._plan.kind == "load":
-            # A load stands at a number, as a change does; no commit time goes with it.
-            seq = F.lit(f"{'0' * 16}{format_change_number(epoch.number)}")
+        epoch, dms = self._plan.epoch, self._plan.dms
+        if self._plan.kind == "load" and (epoch is not None or dms is not None):
+            # A load stands at a number, as a change does; no commit time goes with it. One of DMS stands below its changes.
+            if epoch is not None:
+                seq = F.lit(f"{'0' * 16}{format_change_number(epoch.number)}")
+            else:
+                seq = F.lit(f"{dms_time(dms.started).replace('-', '')[:16]}{'0' * 19}")
             parts.append(self._marked(self._rows.loaded, F.lit("L"), F.lit(None), seq))
-            if epoch.kind == "truncate":
+            if epoch is not None and epoch.kind == "truncate":
                 parts.append(self._marked(self._spark.range(1), F.lit("T"), F.lit(None), seq, is_empty=True))
                 count += 1
         time = F.expr(f"try_cast({quote_name(TS)} AS timestamp)")
-        parts.append(self._marked(self._rows.changes, named(OP), time, named(SEQ)))
+        changes = self._marked(self._rows.changes, named(OP), time, named(SEQ))
+        if self._batch.repeats:
+            changes = self._once(changes)
+        if self._batch.by_order:
+            # An update that moves its row is two.
+            count = self._rows.loaded_count + changes.count()
+        parts.append(changes)
         rows = parts[0]
         for part in parts[1:]:
             rows = rows.unionByName(part)
         self._write(rows, "append", mergeSchema="true")
         return Applied(inserted=count, updated=0, deleted=0)
+
+    def _once(self, changes: DataFrame) -> DataFrame:
+        """A change of DMS is known by its sequence and its row; some come twice, or are in the table already."""
+        once = changes.distinct()
+        if self._before is None:
+            return once
+        names = [one.lake for one in self._before.columns() if one.lake in self._columns]
+        there = self._spark.read.format("delta").load(self._uri).select(*map(named, names)).alias("l")
+        once = once.alias("c")
+        same = F.lit(True)
+        for name in names:
+            same = same & F.col(f"c.{quote_name(name)}").eqNullSafe(F.col(f"l.{quote_name(name)}"))
+        return once.join(there, same, "left_anti")
 
     def _marked(self, rows: DataFrame, op: Column, ts: Column, seq: Column, is_empty: bool = False) -> DataFrame:
         marks = {"_op": op, "_ts": ts, "_seq": seq}

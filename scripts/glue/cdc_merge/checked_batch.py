@@ -44,11 +44,16 @@ class CheckedBatch:
 def check_batch(spark: SparkSession, batch: PreparedBatch) -> CheckedBatch:
     """Raises `file.*`, `change.*`, `load.*`, `row.*`."""
     reader = RowReader(spark, batch.target.columns, batch.target.key)
-    changes = reader.changes(batch.changes, batch.after, batch.end)
+    if batch.by_order:
+        changes = reader.ordered(batch.changes)
+    else:
+        changes = reader.changes(batch.changes, batch.after, batch.end)
     loaded = reader.loaded(batch.loads)
     checked = CheckedBatch(changes, loaded)
     try:
-        if batch.changes:
+        if batch.changes and batch.by_order:
+            _check_ordered(checked, batch, reader)
+        elif batch.changes:
             _check_changes(checked, batch, reader)
         elif batch.end - batch.after > len(_taken_within(batch)):
             _check_none_missing(checked.changes, batch)
@@ -79,6 +84,32 @@ def _check_changes(checked: CheckedBatch, batch: PreparedBatch, reader: RowReade
         checked.changes = rows.where(named(FITS) & named(KEY_FITS))
 
 
+def _check_ordered(checked: CheckedBatch, batch: PreparedBatch, reader: RowReader) -> None:
+    """Files of DMS: their order counts, and how many rows there are."""
+    rows = _hold(checked, checked.changes)
+    counts = _count(rows, batch.changes, numbered=False)
+    if counts["strange"]:
+        files = _flag(rows, ~F.coalesce(named(OP).isin("I", "U", "D"), F.lit(False)))
+        raise explain_unreadable(_sources_of(files, batch.changes), False, "a row has no Op or no number")
+    # What a row was before it moved is no row of its own.
+    is_row = F.substring(named(NUMBER), -1, 1).cast("int") % 2 == 1
+    found = rows.where(is_row).count()
+    if batch.expected_rows is not None and found != batch.expected_rows:
+        labels = ", ".join(one.state.label for one in batch.changes)
+        raise CdcError(
+            "file.unreadable",
+            f"reading {labels}: the engine finds {found} rows where there are {batch.expected_rows} (blank lines?)",
+            "nothing of it was applied; take blank lines out of the file",
+        )
+    checked.change_count += found
+    checked.changes = rows
+    if counts["unfit"]:
+        files = _flag(rows, ~(named(FITS) & named(KEY_FITS)))
+        in_order = [one for one in batch.changes if one in _sources_of(files, batch.changes)]
+        checked.unfit += take_unfit_rows(reader, batch, in_order, None)
+        checked.changes = rows.where(named(FITS) & named(KEY_FITS))
+
+
 def _check_loads(checked: CheckedBatch, batch: PreparedBatch, reader: RowReader) -> None:
     rows = _hold(checked, checked.loaded)
     counts = _count(rows, batch.loads, numbered=False)
@@ -88,12 +119,18 @@ def _check_loads(checked: CheckedBatch, batch: PreparedBatch, reader: RowReader)
     found = {_plain(unquote(row[0])): row[1] for row in rows.groupBy(named(FILE)).count().collect()}
     for source in batch.loads:
         there = found.get(_plain(source.uri), 0)
-        if there != source.rows:
+        if source.rows is not None and there != source.rows:
             raise CdcError(
                 "load.rows",
                 f"reading {source.state.label}: {there} rows, and the load wrote {source.rows}",
                 f"bring the file back from a copy, or load the table again: cdc reload {batch.table}",
             )
+    if counts["rows"] < (batch.least_load_rows or 0):
+        raise CdcError(
+            "load.rows",
+            f"merging {batch.table}: its LOAD files hold {counts['rows']} rows, and DMS has written {batch.least_load_rows}",
+            f"a file is missing: bring it back from a copy, or cdc reload {batch.table}",
+        )
     checked.change_count += counts["rows"]
     checked.loaded_count = counts["rows"]
     checked.loaded = rows

@@ -8,6 +8,8 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from .definition import ColumnDefinition
+from .dms_text import dms_text
+from .header import FileLayout
 
 # Repeated classes, never repeated groups: Java's regular expressions recurse on those and overflow on a long value.
 _PATTERNS = {
@@ -32,10 +34,14 @@ def sql_type(delta: str) -> str:
     return _SQL_TYPES.get(delta, delta)
 
 
-def field_text(field: Column, column: ColumnDefinition) -> Column:
-    """The text of a field of ours: `\\N` is NULL, and of an escaped one a backslash is taken off."""
+def field_text(field: Column, layout: FileLayout, column: ColumnDefinition) -> Column:
+    """The text of a field, NULL told apart. Of ours `\\N` is NULL, and of an escaped one a backslash is taken off."""
     # Spark gives an empty field as NULL whatever it is told.
     text = F.coalesce(field, F.lit(""))
+    if layout.writer != "cdc":
+        if layout.null is not None:
+            return dms_text(F.when(text != layout.null, text), column)
+        return dms_text(text if not column.nullable and column.delta == "string" else F.when(text != "", text), column)
     if column.delta != "string":
         return F.when(text != "\\N", text)
     escaped = text.startswith("\\") & text.rlike(r"\A\\+N\z")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable, Sequence
 from functools import reduce
@@ -12,7 +13,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from .batch import SourceFile
 from .change_number import format_change_number
-from .definition import LakeColumn
+from .definition import ColumnDefinition, LakeColumn
 from .lake_value import cast_text, field_text, sql_type
 
 # Our own columns: `=` cannot stand in a lake name.
@@ -28,6 +29,7 @@ REPLACED = "=replaced"
 _PLACE = "=place"
 
 _GLOB = set("{}[]*?\\")
+_SCHEME = "^[a-z0-9]+:/*"
 
 
 def quote_name(name: str) -> str:
@@ -43,16 +45,16 @@ def alike(sources: Iterable[SourceFile]) -> list[list[SourceFile]]:
     groups: dict[object, list[SourceFile]] = {}
     for source in sources:
         columns = tuple((c.name, c.type, c.lake, c.nullable) for c in source.definition.columns)
-        groups.setdefault((columns, source.definition.zero_dates), []).append(source)
+        groups.setdefault((columns, source.definition.zero_dates, source.layout), []).append(source)
     return list(groups.values())
 
 
 def read_fields(spark: SparkSession, sources: Sequence[SourceFile]) -> DataFrame:
     """`f0` … as the files have them, and the file's address. Rows with another number of fields fail the read."""
-    width = len(sources[0].definition.columns) + 3
-    schema = StructType([StructField(f"f{place}", StringType()) for place in range(width)])
+    layout = sources[0].layout
+    schema = StructType([StructField(f"f{place}", StringType()) for place in range(len(layout.fields))])
     reader = spark.read.schema(schema).options(
-        header="true",
+        header=str(layout.has_header).lower(),
         mode="FAILFAST",
         encoding="UTF-8",
         sep=",",
@@ -73,6 +75,22 @@ def _escape_glob(uri: str) -> str:
     return "".join(f"\\{char}" if char in _GLOB else char for char in uri)
 
 
+def bare_address(address: str) -> str:
+    """Without its scheme, and the slashes after it, of which there are one to three."""
+    return re.sub(_SCHEME, "", address)
+
+
+def _places(source: SourceFile, kind: str) -> dict[int, int]:
+    """Where fields of columns stand, by the column's index."""
+    return {role.index: place for place, role in enumerate(source.layout.fields) if role.kind == kind}
+
+
+def _before_fits(index: int, column: ColumnDefinition, source: SourceFile) -> Column:
+    """Of an update, what a key's column was fits its type."""
+    _value, fits = cast_text(F.col(f"b{index}"), f"b{index}", column, source.definition.zero_dates)
+    return (named(OP) != "U") | fits
+
+
 class RowReader:
     """Typed rows of a batch's files in the columns of the lake table after the batch."""
 
@@ -82,25 +100,36 @@ class RowReader:
         self._key = {one.lake.lower() for one in key}
 
     def changes(self, sources: Sequence[SourceFile], after: int, end: int) -> DataFrame:
-        """Changes above `after` and up to `end`, and rows whose number is none."""
+        """Changes of ours above `after` and up to `end`, and rows whose number is none."""
         low, high = format_change_number(after), format_change_number(end)
         within = named(NUMBER).isNull() | ((named(NUMBER) > low) & (named(NUMBER) <= high))
         return self._rows(sources).where(within)
+
+    def ordered(self, sources: Sequence[SourceFile]) -> DataFrame:
+        """Changes of DMS, numbered by the order of the files and then of the rows; odd, for an update that moves its row to
+        another key is two, D of the old key before I of the new one."""
+        path = self._spark.sparkContext._jvm.org.apache.hadoop.fs.Path
+        places = [(bare_address(path(one.uri).toUri().toString()), index) for index, one in enumerate(sources)]
+        files = self._spark.createDataFrame(places, "address string, place int")
+        parts = [self._typed(group, F.broadcast(files)) for group in alike(sources)]
+        return reduce(DataFrame.union, parts) if parts else self._empty()
 
     def loaded(self, sources: Sequence[SourceFile]) -> DataFrame:
         return self._rows(sources)
 
     def misfits(self, source: SourceFile, window: tuple[int, int] | None) -> DataFrame:
         """Of one file: `place` (from 1) of each row that does not fit, and `columns`: the indexes of what does not."""
-        width = len(source.definition.columns)
         # One file is one partition, read in its order.
         fields = read_fields(self._spark, [source]).withColumn(_PLACE, F.monotonically_increasing_id() + 1)
         texts = self._texts(fields, source)
+        befores = _places(source, "before")
         wrong = []
         for index, column in enumerate(source.definition.columns):
             _value, fits = cast_text(F.col(f"t{index}"), f"t{index}", column, source.definition.zero_dates)
             if column.lake.lower() in self._key:
                 fits = fits & F.col(f"t{index}").isNotNull()
+                if index in befores:
+                    fits = fits & _before_fits(index, column, source)
             wrong.append(F.when(~fits, F.lit(index)))
         found = texts.select(
             named(NUMBER),
@@ -110,26 +139,48 @@ class RowReader:
         if window is not None:
             low, high = map(format_change_number, window)
             found = found.where((named(NUMBER) > low) & (named(NUMBER) <= high))
-        assert width > 0
         return found.select("place", "columns").orderBy("place")
 
     def _rows(self, sources: Sequence[SourceFile]) -> DataFrame:
         parts = [self._typed(group) for group in alike(sources)]
         return reduce(DataFrame.union, parts) if parts else self._empty()
 
-    def _typed(self, group: Sequence[SourceFile]) -> DataFrame:
+    def _typed(self, group: Sequence[SourceFile], files: DataFrame | None = None) -> DataFrame:
+        """`files`: places of the files, by which rows are numbered."""
         first = group[0]
-        texts = self._texts(read_fields(self._spark, group), first)
+        fields = read_fields(self._spark, group)
+        if files is not None:
+            # A file is one partition, so within it this rises with its rows.
+            fields = fields.withColumn(_PLACE, F.monotonically_increasing_id())
+        texts = self._texts(fields, first)
+        befores = _places(first, "before")
+        moved = F.lit(False)
         values: dict[str, Column] = {}
         all_fit, key_fits = F.lit(True), F.lit(True)
         for index, column in enumerate(first.definition.columns):
             text = F.col(f"t{index}")
             value, fits = cast_text(text, f"t{index}", column, first.definition.zero_dates)
+            if index in befores:
+                was, _ = cast_text(F.col(f"b{index}"), f"b{index}", column, first.definition.zero_dates)
+                if column.lake.lower() in self._key:
+                    moved = moved | (F.col(f"b{index}").isNotNull() & ~was.eqNullSafe(value))
+                    fits_before = _before_fits(index, column, first)
+                    key_fits = key_fits & fits_before
+                if files is not None:
+                    value = F.when(F.col("part") == 0, was).otherwise(value)
             values[column.lake.lower()] = value
             all_fit = all_fit & fits
             if column.lake.lower() in self._key:
                 key_fits = key_fits & fits & text.isNotNull()
-        marks = [named(NUMBER), named(OP), named(TS), named(SEQ), named(FILE), named(REPLACED)]
+        number, op = named(NUMBER), named(OP)
+        if files is not None:
+            texts = texts.withColumn("moved", (op == "U") & moved)
+            texts = texts.withColumn("part", F.explode(F.array(F.lit(0), F.lit(1)))).where("part = 1 OR moved")
+            texts = texts.join(files, F.regexp_replace(named(FILE), _SCHEME, "") == F.col("address"))
+            digits = F.lpad((named(_PLACE) * 2 + F.col("part")).cast("string"), 20, "0")
+            number = F.concat(F.lpad(F.col("place").cast("string"), 8, "0"), digits)
+            op = F.when(F.col("part") == 0, "D").when(F.col("moved"), "I").otherwise(op)
+        marks = [number.alias(NUMBER), op.alias(OP), named(TS), named(SEQ), named(FILE), named(REPLACED)]
         targets = [self._value(values, one).alias(one.lake) for one in self._columns]
         return texts.select(*marks, all_fit.alias(FITS), key_fits.alias(KEY_FITS), *targets)
 
@@ -138,17 +189,35 @@ class RowReader:
         return value.cast(sql_type(target.delta))
 
     def _texts(self, fields: DataFrame, source: SourceFile) -> DataFrame:
-        columns = source.definition.columns
-        seq = F.col(f"f{len(columns) + 2}")
+        columns, layout = source.definition.columns, source.layout
+        lone = {role.kind: place for place, role in enumerate(layout.fields) if role.index < 0}
+
+        def mark(kind: str, absent: str | None) -> Column:
+            # Spark gives an empty field as NULL.
+            place = lone.get(kind)
+            return F.lit(absent).cast("string") if place is None else F.col(f"f{place}")
+
+        def text_at(place: int | None, index: int) -> Column:
+            if place is None:
+                return F.lit(None).cast("string")
+            return field_text(F.col(f"f{place}"), layout, columns[index])
+
+        given, befores = _places(source, "column"), _places(source, "before")
+        seq = mark("number", None)
         number = F.when(seq.rlike(r"\A[0-9]{35}\z"), F.substring(seq, 17, 19))
-        texts = [field_text(F.col(f"f{index + 2}"), column).alias(f"t{index}") for index, column in enumerate(columns)]
-        strange = [F.col(f"f{place}").contains("\ufffd") for place in range(len(columns) + 3)]
+        texts = [text_at(given.get(index), index).alias(f"t{index}") for index in range(len(columns))]
+        for index, place in befores.items():
+            text = text_at(place, index)
+            # DMS leaves it empty where there is nothing to say.
+            text = text if columns[index].delta == "string" else F.when(text != "", text)
+            texts.append(text.alias(f"b{index}"))
+        strange = [F.col(f"f{place}").contains("\ufffd") for place in range(len(layout.fields))]
         replaced = F.coalesce(reduce(lambda a, b: F.coalesce(a, F.lit(False)) | F.coalesce(b, F.lit(False)), strange), F.lit(False))
         place = [named(_PLACE)] if _PLACE in fields.columns else []
         return fields.select(
             number.alias(NUMBER),
-            F.col("f0").alias(OP),
-            F.col("f1").alias(TS),
+            mark("op", "I").alias(OP),
+            mark("time", None).alias(TS),
             seq.alias(SEQ),
             named(FILE),
             replaced.alias(REPLACED),
