@@ -15,7 +15,7 @@ const tableReport = z.object({
   version: z.number(),
   seconds: z.number(),
   already: z.literal(true).optional(),
-  waits: z.enum(['loading', 'gap']).optional(),
+  waits: z.enum(['loading', 'gap', 'replaying']).optional(),
   waiting: z.string().optional(),
   error: problem.optional(),
 });

@@ -35,7 +35,7 @@ export async function mergeWithSpark(options: SparkMergeOptions): Promise<MergeO
   progress.update('starting Spark');
   const run = await runJob(words, scriptArguments(options), progress, signal);
   if (signal.aborted) throw new CancelledError();
-  const report = parseJobReport(run.last);
+  const report = parseJobReport(run.report);
   if (report === undefined) throw noReport(words, run);
   if (report.error !== undefined) throw errorOf(report.error);
   return report.tables.map(({ error, waits, waiting, already, ...counts }): MergeOutcome => {
@@ -75,8 +75,8 @@ function scriptArguments(options: SparkMergeOptions): string[] {
 
 interface Run {
   exitCode: number | null;
-  /** The last line of stdout. */
-  last: string;
+  /** The last line of stdout that is JSON. */
+  report: string;
   /** The end of stderr. */
   complaint: string;
   /** It could not be started. */
@@ -92,16 +92,15 @@ function runJob(
   signal: AbortSignal,
 ): Promise<Run> {
   return new Promise((resolve) => {
-    const run: Run = { exitCode: null, last: '', complaint: '' };
+    const run: Run = { exitCode: null, report: '', complaint: '' };
     const child = spawn(command, [...words, ...job], { stdio: ['ignore', 'pipe', 'pipe'] });
     // It then stops what it has begun and releases its leases.
     const stop = () => child.kill('SIGTERM');
     signal.addEventListener('abort', stop, { once: true });
     createInterface({ input: child.stdout }).on('line', (line) => {
-      // The one before was no report but a line of progress.
-      if (run.last !== '') progress.detail(run.last);
-      run.last = line;
-      if (!line.startsWith('{')) progress.update(line);
+      // spark-submit lets what Python writes to stderr come out here too: after the report stands what sys.exit said.
+      if (line.startsWith('{')) run.report = line;
+      else progress.update(line);
     });
     child.stderr.on('data', (chunk: Buffer) => {
       run.complaint = `${run.complaint}${chunk.toString()}`.slice(-COMPLAINT_CHARACTERS);
