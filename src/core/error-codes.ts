@@ -171,7 +171,6 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'query.failed': ['the engine refuses the query', 'the message says where'],
   'query.not-a-select': ['a query only reads', 'change rows on the source with `cdc load -e SQL`'],
 
-  'engine.dms': ['the Spark job does not read files of DMS yet', '`cdc merge --engine local`'],
   'engine.disk-full': ['no room for temporary files', 'free some space and run it again'],
   'engine.out-of-memory': ['the work does not fit the memory limit', 'raise merge.memory_limit in cdc.yaml'],
   'engine.not-permitted': ['a file may not be read or written', 'mend its permissions'],

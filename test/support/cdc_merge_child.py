@@ -78,7 +78,6 @@ def merge(question):
         unfit=question.get("unfit", "fail"),
         mode=question.get("mode", "merge"),
         up_to=question.get("up_to"),
-        reads_dms=question.get("reads_dms", True),
         gap_wait_seconds=question.get("gap_wait_seconds", 300.0),
     )
     answer = {"error": None, "report": None, "stopped": False}

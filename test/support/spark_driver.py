@@ -63,7 +63,6 @@ def merge(request):
         app_id=request["appId"],
         unfit=request.get("unfit", "fail"),
         mode=request.get("mode", "merge"),
-        reads_dms=True,
     )
     engine = SparkEngine(spark, lake)
     run = Run(identity=engine.identity())

@@ -32,8 +32,6 @@ class LookOptions:
     mode: str = "merge"
     up_to: str | None = None
     """The key of a change file or load file in staging: what is pending before it comes first, nothing after it."""
-    reads_dms: bool = False
-    """The engine reads files of DMS, too."""
     load_complete: bool = False
     """A load of DMS counts although nobody has recorded that it is complete."""
     replay_wait_seconds: float = 600.0
@@ -70,12 +68,6 @@ def look_at_table(options: LookOptions, table: TableName, snapshot: LakeSnapshot
     epochs = read_current_dms_epochs(options.staging, table)
     if epochs is None:
         return _look_at_ours(options, table, snapshot, state, known.ranges)
-    if not options.reads_dms:
-        raise CdcError(
-            "engine.dms",
-            f"merging {table}: DMS writes its files, and this job reads those of cdc's own capture only",
-            "cdc merge --engine local",
-        )
     return _look_at_dms(options, table, snapshot, state, epochs, known.scans)
 
 

@@ -102,7 +102,6 @@ def _merge(
         mode=arguments.mode_of(table),
         up_to=arguments.file,
         load_complete=arguments.load_complete,
-        reads_dms=True,
         log=log,
     )
     return merge_table(options, table, engine, lease)

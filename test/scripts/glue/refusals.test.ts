@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { putDmsEpoch } from '../../../src/core/change-file/dms-epoch.ts';
 import { definitionKey, tableFolder } from '../../../src/core/change-file/layout.ts';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { readSnapshot } from '../../../src/core/delta/snapshot.ts';
@@ -170,13 +169,6 @@ describe.skipIf(!hasPlainPython())('what the Python planner refuses', () => {
       hint: failure.hint ?? null,
     });
     if (upTo !== undefined) expect(error.message).toContain(upTo);
-  });
-
-  it('a table that DMS writes, while its engine does not read such files', async () => {
-    const { table, merge } = await merged();
-    const epoch = { ...TABLE, kind: 'load' as const, started: new Date(), task: 't', state: 'loading' as const };
-    await putDmsEpoch(table.staging, { ...epoch, caches: true, definition: changeNumber(2, 1) });
-    expect(await merge({ reads_dms: false })).toMatchObject({ error: { code: 'engine.dms' } });
   });
 });
 

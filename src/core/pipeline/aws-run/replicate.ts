@@ -354,12 +354,6 @@ export async function mergeLoad(run: AwsRun): Promise<AwsReplicateReport['merge'
     return null;
   }
   const merged = await mergeOnGlue(run);
-  const unread = merged.report?.tables.find(({ error }) => error?.code === 'engine.dms')?.error;
-  if (unread !== undefined) {
-    // The load is whole; another engine merges it.
-    progress.warn(`${unread.message}\n→ ${unread.hint ?? 'cdc merge --engine local'}`);
-    return null;
-  }
   refuseFailed(merged);
   return { run: merged.id, seconds: merged.seconds };
 }

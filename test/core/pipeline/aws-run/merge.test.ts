@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { mergeOnGlue, refuseFailed } from '../../../../src/core/pipeline/aws-run/follow-glue-run.ts';
-import { mergeLoad } from '../../../../src/core/pipeline/aws-run/replicate.ts';
 import { triggerOnAws } from '../../../../src/core/pipeline/aws-run/trigger.ts';
 import { seenUntil } from '../../../support/aws/clients.ts';
 import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
@@ -65,13 +64,6 @@ describe.skipIf(!(await hasWorld()))('a merge by the Glue job', () => {
     const run = await mergeOnGlue(world.run);
     expect(run).toMatchObject({ state: 'FAILED', report: { tables: [MERGED, FAILED] } });
     expect(() => refuseFailed(run)).toThrow('41 is missing');
-  });
-
-  test('tables that DMS writes and the job does not read are said after a load, with what merges them, and no failure of it', async () => {
-    const error = { code: 'engine.dms', message: 'DMS writes its files', hint: 'cdc merge --engine local' };
-    await script(says({ tables: [{ ...FAILED, error }], engine: 'spark' }), "sys.exit('DMS writes its files')");
-    expect(await mergeLoad(world.run)).toBeNull();
-    expect(world.warnings).toEqual(['DMS writes its files\n→ cdc merge --engine local']);
   });
 
   test('a run that ends before its report is a failure with its last words, and their cure where it has one', async () => {
