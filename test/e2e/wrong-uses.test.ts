@@ -421,7 +421,7 @@ describeOnServers('wrong uses', (flavor) => {
       const result = await other.cdc(...words);
       expect(result).toMatchObject({ code: 1, stdout: '' });
       expect(result.stderr).toMatch(
-        /staging: it belongs to the pipeline wrong\d+, and this one is other\n→ give this pipeline folders of its own/,
+        /staging: it belongs to the pipeline wrong\d+, and this one is other\n→ give this pipeline places of its own with `staging:` and `lake:` in cdc.yaml/,
       );
     }
   });

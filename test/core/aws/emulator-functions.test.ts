@@ -147,7 +147,9 @@ describe.skipIf(!(await hasAwsEmulator()))('code in the emulated AWS account', (
       return { output: events?.[0]?.message, error: (await get())?.ErrorMessage };
     };
     expect(await run({ '--table': 'orders' }, 'SUCCEEDED')).toEqual({
-      output: "['--JOB_NAME', 'p', '--lake', 's3://lake', '--table', 'orders'] eu-west-1",
+      output: expect.stringMatching(
+        /^\['--JOB_NAME', 'p', '--JOB_RUN_ID', 'jr_[0-9a-f]+', '--lake', 's3:\/\/lake', '--table', 'orders'\] eu-west-1$/,
+      ),
       error: undefined,
     });
     expect(await run({ '--fail': 'yes' }, 'FAILED')).toMatchObject({ error: 'failed as asked' });

@@ -277,6 +277,8 @@ describe.skipIf(!(await hasAwsEmulator()))('the emulated AWS account', () => {
       glue: ['eu-west-1:p'],
       'glue:trigger': ['eu-west-1:p'],
       'iam:role': ['aws:dms-vpc-role', 'aws:p-dms-s3', 'aws:p-glue'],
+      // Glue makes it when a job that names none of its own first runs.
+      logs: ['eu-west-1:/aws-glue/jobs/output'],
       rds: ['eu-west-1:p'],
       'rds-pg': ['eu-west-1:p'],
       s3: [`aws:${STAGING}`],
@@ -341,6 +343,7 @@ describe.skipIf(!(await hasAwsEmulator()))('the emulated AWS account', () => {
     await ec2.deleteSecurityGroup({ GroupId: group });
     await iam.deleteRolePolicy({ RoleName: 'p-dms-s3', PolicyName: 'own' });
     await iam.detachRolePolicy({ RoleName: 'dms-vpc-role', PolicyArn: VPC_POLICY });
+    await clients.logs.deleteLogGroup({ logGroupName: '/aws-glue/jobs/output' });
     for (const RoleName of ['dms-vpc-role', 'p-dms-s3', 'p-glue']) await iam.deleteRole({ RoleName });
     expect(await aws.alive()).toEqual({});
     expect(await aws.settings()).toEqual({});
