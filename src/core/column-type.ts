@@ -217,7 +217,7 @@ export function castSql(type: ColumnType, zeroDates: ZeroDates, text: string): C
       return matching('[01]');
     case 'float':
     case 'double':
-      return { value: cast, fits: `(${text} IS NULL OR isfinite(${cast}))` };
+      return { value: cast, fits: `(${text} IS NULL OR coalesce(isfinite(${cast}), false))` };
     case 'binary':
       return matching('([0-9a-fA-F]{2})*', `from_hex(${text})`);
     case 'date':
