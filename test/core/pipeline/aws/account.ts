@@ -26,6 +26,8 @@ export interface Account {
   clients: AwsClients;
   /** SQL on the database behind RDS, as its superuser and over TLS: the parameter group may ask for it. */
   query(...statements: string[]): Promise<Record<string, unknown>[]>;
+  /** Nothing is left in it, and nothing of ours in its database. */
+  empty(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,7 +36,7 @@ export async function startAccount(): Promise<Account> {
   const server = await startTestServer('mysql', { extraArgs: certificates.serverArgs });
   const emulator = await startAwsEmulator({ rds: server, realConnect: true });
   for (const [name, value] of Object.entries(emulator.env)) process.env[name] = value;
-  return {
+  const account: Account = {
     emulator,
     server,
     certificates,
@@ -52,12 +54,17 @@ export async function startAccount(): Promise<Account> {
         await session.end();
       }
     },
+    async empty() {
+      await emulator.reset();
+      await account.query("DROP USER IF EXISTS 'cdc_dms'@'%'", 'DROP TABLE IF EXISTS mysql.rds_configuration');
+    },
     async stop() {
       await emulator.stop();
       await server.stop();
       await certificates.remove();
     },
   };
+  return account;
 }
 
 export interface Pipeline {

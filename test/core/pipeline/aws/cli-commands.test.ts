@@ -57,10 +57,7 @@ describe.skipIf(!(await hasAwsEmulator()))('plan --aws-cli', () => {
     account = await startAccount();
   });
   afterAll(() => account.stop());
-  afterEach(async () => {
-    await account.emulator.reset();
-    await account.query("DROP USER IF EXISTS 'cdc_dms'@'%'", 'DROP TABLE IF EXISTS mysql.rds_configuration');
-  });
+  afterEach(() => account.empty());
 
   it('prints what init would ask of AWS, in words that its command line and its API know', async () => {
     const pipeline = await newPipeline(account, 'dms: { private: true }\nstaging: { prefix: in, bucket: shop-in }\n');

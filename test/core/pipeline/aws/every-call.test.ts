@@ -28,12 +28,7 @@ describe.skipIf(!(await hasAwsEmulator()))('a call that goes wrong', () => {
     account = await startAccount();
   });
   afterAll(() => account.stop());
-  beforeEach(() => empty());
-
-  async function empty(): Promise<void> {
-    await account.emulator.reset();
-    await account.query("DROP USER IF EXISTS 'cdc_dms'@'%'", 'DROP TABLE IF EXISTS mysql.rds_configuration');
-  }
+  beforeEach(() => account.empty());
 
   /** What lives, by kind and name; ids are other ones each time. */
   async function dump(): Promise<string> {
@@ -61,7 +56,7 @@ describe.skipIf(!(await hasAwsEmulator()))('a call that goes wrong', () => {
     }
 
   async function cleanRun(phase: 'init' | 'destroy'): Promise<{ calls: number; dump: string }> {
-    await empty();
+    await account.empty();
     const pipeline = await newPipeline(account);
     if (phase === 'destroy') await pipeline.init();
     const { calls } = await watched(undefined, () => (phase === 'init' ? pipeline.init() : pipeline.destroy()));
@@ -74,7 +69,7 @@ describe.skipIf(!(await hasAwsEmulator()))('a call that goes wrong', () => {
     call: number,
     wanted: string,
   ): Promise<Outcome> {
-    await empty();
+    await account.empty();
     const pipeline = await newPipeline(account);
     const work = (): Promise<unknown> => (phase === 'init' ? pipeline.init() : pipeline.destroy());
     if (phase === 'destroy') await pipeline.init();

@@ -61,10 +61,7 @@ describe.skipIf(!(await hasAwsEmulator()))('init and destroy on AWS, when things
     account = await startAccount();
   });
   afterAll(() => account.stop());
-  afterEach(async () => {
-    await account.emulator.reset();
-    await account.query("DROP USER IF EXISTS 'cdc_dms'@'%'", 'DROP TABLE IF EXISTS mysql.rds_configuration');
-  });
+  afterEach(() => account.empty());
   const aliveOfOurs = async () => {
     const { 'iam:role': roles = [], ...others } = await account.emulator.alive();
     return { others, roles: roles.filter((name) => !/dms-(vpc|cloudwatch-logs)-role$/.test(name)) };

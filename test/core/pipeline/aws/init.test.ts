@@ -76,10 +76,7 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
     account = await startAccount();
   });
   afterAll(() => account.stop());
-  afterEach(async () => {
-    await account.emulator.reset();
-    await account.query("DROP USER IF EXISTS 'cdc_dms'@'%'", 'DROP TABLE IF EXISTS mysql.rds_configuration');
-  });
+  afterEach(() => account.empty());
 
   it('makes everything from nothing as the field asks for it, and by requests that AWS takes', async () => {
     const pipeline = await newPipeline(account);

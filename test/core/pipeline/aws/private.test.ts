@@ -16,10 +16,7 @@ describe.skipIf(!(await hasAwsEmulator()))('a private replication instance', () 
     account = await startAccount();
   });
   afterAll(() => account.stop());
-  afterEach(async () => {
-    await account.emulator.reset();
-    await account.query("DROP USER IF EXISTS 'cdc_dms'@'%'", 'DROP TABLE IF EXISTS mysql.rds_configuration');
-  });
+  afterEach(() => account.empty());
   const toDo = async (pipeline: Awaited<ReturnType<typeof newPipeline>>) =>
     (await pipeline.look()).steps.filter(({ action }) => action !== 'none').map(({ id, action }) => `${action} ${id}`);
 

@@ -10,10 +10,7 @@ describe.skipIf(!(await hasAwsEmulator()))('pieces of your own', () => {
     account = await startAccount();
   });
   afterAll(() => account.stop());
-  afterEach(async () => {
-    await account.emulator.reset();
-    await account.query("DROP USER IF EXISTS 'cdc_dms'@'%'", 'DROP TABLE IF EXISTS mysql.rds_configuration');
-  });
+  afterEach(() => account.empty());
 
   async function makeNetwork(): Promise<{ vpc: string; subnets: string[] }> {
     const { ec2 } = account.clients;

@@ -1,0 +1,62 @@
+/** Runs a merge case by an engine and compares what it reports, the rows, earlier versions and the quarantine with what the case says. */
+
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { tableFolder } from '../../src/core/change-file/layout.ts';
+import type { MergeTableOptions } from '../../src/core/merge/merge-table.ts';
+import { openLocalStore } from '../../src/core/store/local.ts';
+import { type MergeCase, stageRound, tableOf } from './merge-cases.ts';
+import { type DeltaRow, readDeltaTable } from './python.ts';
+import { temporaryFolder } from './temp-folder.ts';
+
+type CaseOptions = Pick<MergeTableOptions, 'staging' | 'lake' | 'table' | 'appId' | 'policies'> & {
+  mode: MergeCase['mode'];
+};
+
+export async function runMergeCase(
+  one: MergeCase,
+  /** `firstVersion`: of the lake table, once its first batch is committed. */
+  { merge, firstVersion }: { merge: (options: CaseOptions) => Promise<object>; firstVersion: number },
+): Promise<void> {
+  const root = await temporaryFolder();
+  const staging = openLocalStore(join(root, 'staging'));
+  const lake = openLocalStore(join(root, 'lake'));
+  const table = tableOf(one);
+  const folder = join(root, 'lake', tableFolder(table));
+  for (const index of one.rounds.keys()) {
+    await stageRound(staging, one, index);
+    const { mode } = one;
+    const merging = merge({ staging, lake, table, appId: 'test/shop.persons', policies: { unfit: one.unfit }, mode });
+    const { error, ...report } = one.expected.reports[index] ?? {};
+    const failure = error ?? (index === one.rounds.length - 1 ? one.expected.error : undefined);
+    if (failure !== undefined) {
+      await expect(merging).rejects.toMatchObject({
+        code: failure.code,
+        message: expect.stringContaining(failure.message),
+      });
+      for (const file of one.removeAfterError) await staging.delete(`${tableFolder(table)}${file}`);
+    } else expect(await merging).toMatchObject(laterBy(firstVersion, report));
+  }
+  const { rows, history, quarantine } = one.expected;
+  if (rows !== null) expect(sorted(await readDeltaTable(folder))).toEqual(sorted(rows));
+  for (const [version, then] of Object.entries(history))
+    expect(sorted(await readDeltaTable(folder, { version: Number(version) + firstVersion }))).toEqual(sorted(then));
+  const lines: unknown[] = [];
+  for (const { key } of await lake.list(`${tableFolder(table)}_cdc/quarantine/`))
+    for (const line of (await lake.get(key)).toString().trimEnd().split('\n')) lines.push(JSON.parse(line));
+  expect(lines).toEqual(
+    quarantine.map((line) => expect.objectContaining({ ...line, file: expect.stringContaining(String(line.file)) })),
+  );
+}
+
+/** The case counts versions from 0; -1 is no table at all. */
+function laterBy(versions: number, report: Record<string, unknown>): Record<string, unknown> {
+  const { version } = report;
+  return typeof version === 'number' && version >= 0 ? { ...report, version: version + versions } : report;
+}
+
+function sorted(rows: DeltaRow[]): DeltaRow[] {
+  return [...rows]
+    .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+    .map((row) => Object.fromEntries(Object.entries(row).sort()));
+}
