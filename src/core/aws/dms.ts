@@ -4,6 +4,7 @@ import {
   CreateEndpointCommand,
   type CreateEndpointCommandInput,
   CreateReplicationInstanceCommand,
+  type CreateReplicationInstanceCommandInput,
   CreateReplicationSubnetGroupCommand,
   DatabaseMigrationServiceClient,
   DeleteCertificateCommand,
@@ -141,42 +142,43 @@ export async function findReplicationInstance(
   };
 }
 
+export interface NewReplicationInstance {
+  id: string;
+  instanceClass: string;
+  isPublic: boolean;
+  version: string;
+  subnetGroup: string;
+  securityGroups: string[];
+  tags: Tags;
+}
+
 export async function createReplicationInstance(
   session: AwsSession,
-  instance: {
-    id: string;
-    instanceClass: string;
-    isPublic: boolean;
-    version: string;
-    subnetGroup: string;
-    securityGroups: string[];
-    tags: Tags;
-  },
+  instance: NewReplicationInstance,
 ): Promise<string> {
-  const reply = await ask(
-    session,
-    'dms:CreateReplicationInstance',
-    `making the replication instance ${instance.id}`,
-    (options) =>
-      dmsClientFor(session).send(
-        new CreateReplicationInstanceCommand({
-          ReplicationInstanceIdentifier: instance.id,
-          ReplicationInstanceClass: instance.instanceClass,
-          // Included in the price of the T classes.
-          AllocatedStorage: 50,
-          EngineVersion: instance.version,
-          ReplicationSubnetGroupIdentifier: instance.subnetGroup,
-          VpcSecurityGroupIds: instance.securityGroups,
-          // Its way to S3; nobody can connect to it, for its group lets nobody in.
-          PubliclyAccessible: instance.isPublic,
-          MultiAZ: false,
-          AutoMinorVersionUpgrade: true,
-          Tags: tagList(instance.tags),
-        }),
-        options,
-      ),
+  const doing = `making the replication instance ${instance.id}`;
+  const reply = await ask(session, 'dms:CreateReplicationInstance', doing, (options) =>
+    dmsClientFor(session).send(new CreateReplicationInstanceCommand(replicationInstanceInput(instance)), options),
   );
   return replied(reply.ReplicationInstance?.ReplicationInstanceArn, 'ReplicationInstanceArn');
+}
+
+/** What is asked of DMS, also by `plan --aws-cli`. */
+export function replicationInstanceInput(instance: NewReplicationInstance): CreateReplicationInstanceCommandInput {
+  return {
+    ReplicationInstanceIdentifier: instance.id,
+    ReplicationInstanceClass: instance.instanceClass,
+    // Included in the price of the T classes.
+    AllocatedStorage: 50,
+    EngineVersion: instance.version,
+    ReplicationSubnetGroupIdentifier: instance.subnetGroup,
+    VpcSecurityGroupIds: instance.securityGroups,
+    // Its way to S3; nobody can connect to it, for its group lets nobody in.
+    PubliclyAccessible: instance.isPublic,
+    MultiAZ: false,
+    AutoMinorVersionUpgrade: true,
+    Tags: tagList(instance.tags),
+  };
 }
 
 export async function changeReplicationInstance(
@@ -293,24 +295,28 @@ export type EndpointSettings =
     }
   | { kind: 's3'; s3: S3Settings };
 
-export async function createEndpoint(
-  session: AwsSession,
-  endpoint: { id: string; settings: EndpointSettings; tags: Tags },
-): Promise<string> {
-  const { id, settings } = endpoint;
-  const reply = await ask(session, 'dms:CreateEndpoint', `making the endpoint ${id}`, (options) =>
-    dmsClientFor(session).send(
-      new CreateEndpointCommand({
-        EndpointIdentifier: id,
-        EndpointType: settings.kind === 'mysql' ? 'source' : 'target',
-        EngineName: settings.kind,
-        ...engineSettings(settings),
-        Tags: tagList(endpoint.tags),
-      }),
-      options,
-    ),
+export interface NewEndpoint {
+  id: string;
+  settings: EndpointSettings;
+  tags: Tags;
+}
+
+export async function createEndpoint(session: AwsSession, endpoint: NewEndpoint): Promise<string> {
+  const reply = await ask(session, 'dms:CreateEndpoint', `making the endpoint ${endpoint.id}`, (options) =>
+    dmsClientFor(session).send(new CreateEndpointCommand(endpointInput(endpoint)), options),
   );
   return replied(reply.Endpoint?.EndpointArn, 'EndpointArn');
+}
+
+/** What is asked of DMS, also by `plan --aws-cli`. */
+export function endpointInput({ id, settings, tags }: NewEndpoint): CreateEndpointCommandInput {
+  return {
+    EndpointIdentifier: id,
+    EndpointType: settings.kind === 'mysql' ? 'source' : 'target',
+    EngineName: settings.kind,
+    ...engineSettings(settings),
+    Tags: tagList(tags),
+  };
 }
 
 /** Refused while a task that uses it runs. Its connection must be tested anew. */

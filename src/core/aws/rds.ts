@@ -2,6 +2,7 @@
 
 import {
   CreateDBInstanceCommand,
+  type CreateDBInstanceCommandInput,
   CreateDBParameterGroupCommand,
   type DBInstance,
   DeleteDBInstanceCommand,
@@ -195,51 +196,52 @@ async function instanceOf(session: AwsSession, found: DBInstance): Promise<Datab
   };
 }
 
-export async function createInstance(
-  session: AwsSession,
-  database: {
-    id: string;
-    instanceClass: string;
-    storageGb: number;
-    version: string;
-    user: string;
-    parameterGroup: string;
-    /** Absent: RDS takes the default VPC. */
-    subnetGroup: string | undefined;
-    securityGroups: string[];
-    tags: Tags;
-  },
-): Promise<void> {
+export interface NewInstance {
+  id: string;
+  instanceClass: string;
+  storageGb: number;
+  version: string;
+  user: string;
+  parameterGroup: string;
+  /** Absent: RDS takes the default VPC. */
+  subnetGroup: string | undefined;
+  securityGroups: string[];
+  tags: Tags;
+}
+
+export async function createInstance(session: AwsSession, database: NewInstance): Promise<void> {
   await ask(session, 'rds:CreateDBInstance', `making the database ${database.id}`, (options) =>
-    rdsClientFor(session).send(
-      new CreateDBInstanceCommand({
-        DBInstanceIdentifier: database.id,
-        Engine: 'mysql',
-        EngineVersion: database.version,
-        // Refuses to be made instead of costing ten times as much once the version has left standard support.
-        EngineLifecycleSupport: 'open-source-rds-extended-support-disabled',
-        DBInstanceClass: database.instanceClass,
-        AllocatedStorage: database.storageGb,
-        StorageType: 'gp3',
-        StorageEncrypted: true,
-        MasterUsername: database.user,
-        ManageMasterUserPassword: true,
-        // RDS writes a binlog only while backups are on; accounts on the free plan may keep one day.
-        BackupRetentionPeriod: 1,
-        DBParameterGroupName: database.parameterGroup,
-        ...(database.subnetGroup === undefined ? {} : { DBSubnetGroupName: database.subnetGroup }),
-        VpcSecurityGroupIds: database.securityGroups,
-        PubliclyAccessible: true,
-        MultiAZ: false,
-        AutoMinorVersionUpgrade: true,
-        CopyTagsToSnapshot: true,
-        DeletionProtection: false,
-        Port: 3306,
-        Tags: tagList(database.tags),
-      }),
-      options,
-    ),
+    rdsClientFor(session).send(new CreateDBInstanceCommand(instanceInput(database)), options),
   );
+}
+
+/** What is asked of RDS, also by `plan --aws-cli`. */
+export function instanceInput(database: NewInstance): CreateDBInstanceCommandInput {
+  return {
+    DBInstanceIdentifier: database.id,
+    Engine: 'mysql',
+    EngineVersion: database.version,
+    // Refuses to be made instead of costing ten times as much once the version has left standard support.
+    EngineLifecycleSupport: 'open-source-rds-extended-support-disabled',
+    DBInstanceClass: database.instanceClass,
+    AllocatedStorage: database.storageGb,
+    StorageType: 'gp3',
+    StorageEncrypted: true,
+    MasterUsername: database.user,
+    ManageMasterUserPassword: true,
+    // RDS writes a binlog only while backups are on; accounts on the free plan may keep one day.
+    BackupRetentionPeriod: 1,
+    DBParameterGroupName: database.parameterGroup,
+    ...(database.subnetGroup === undefined ? {} : { DBSubnetGroupName: database.subnetGroup }),
+    VpcSecurityGroupIds: database.securityGroups,
+    PubliclyAccessible: true,
+    MultiAZ: false,
+    AutoMinorVersionUpgrade: true,
+    CopyTagsToSnapshot: true,
+    DeletionProtection: false,
+    Port: 3306,
+    Tags: tagList(database.tags),
+  };
 }
 
 export async function modifyInstance(

@@ -17,12 +17,16 @@ import {
   ListObjectVersionsCommand,
   type NotificationConfiguration,
   PutBucketLifecycleConfigurationCommand,
+  type PutBucketLifecycleConfigurationCommandInput,
   PutBucketNotificationConfigurationCommand,
   PutBucketOwnershipControlsCommand,
+  type PutBucketOwnershipControlsCommandInput,
   PutBucketPolicyCommand,
+  type PutBucketPolicyCommandInput,
   PutBucketTaggingCommand,
   PutObjectCommand,
   PutPublicAccessBlockCommand,
+  type PutPublicAccessBlockCommandInput,
   S3Client,
 } from '@aws-sdk/client-s3';
 import { CdcError } from '../errors.ts';
@@ -88,55 +92,57 @@ export async function tagBucket(session: AwsSession, bucket: string, tags: Tags)
 export async function secureBucket(session: AwsSession, bucket: string): Promise<void> {
   const own = ownBucket(session, bucket);
   const client = clientFor(session);
+  const { publicAccess, ownership, policy, lifecycle } = bucketSettings(session.partition, bucket);
   const doing = `securing the bucket ${bucket}`;
   const patience = { isTooEarly: (error: CdcError) => isAwsError(error, 'wrong-state'), boundSeconds: 120 };
   const put = (action: string, send: (options: { abortSignal?: AbortSignal }) => Promise<unknown>) =>
     repeatWhile(session, patience, () => ask(session, action, doing, send));
   await put('s3:PutBucketPublicAccessBlock', (options) =>
-    client.send(
-      new PutPublicAccessBlockCommand({
-        ...own,
-        PublicAccessBlockConfiguration: {
-          BlockPublicAcls: true,
-          IgnorePublicAcls: true,
-          BlockPublicPolicy: true,
-          RestrictPublicBuckets: true,
-        },
-      }),
-      options,
-    ),
+    client.send(new PutPublicAccessBlockCommand({ ...own, ...publicAccess }), options),
   );
   await put('s3:PutBucketOwnershipControls', (options) =>
-    client.send(
-      new PutBucketOwnershipControlsCommand({
-        ...own,
-        OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
-      }),
-      options,
-    ),
+    client.send(new PutBucketOwnershipControlsCommand({ ...own, ...ownership }), options),
   );
-  await put('s3:PutBucketPolicy', (options) =>
-    client.send(new PutBucketPolicyCommand({ ...own, Policy: JSON.stringify(tlsOnly(session, bucket)) }), options),
-  );
+  await put('s3:PutBucketPolicy', (options) => client.send(new PutBucketPolicyCommand({ ...own, ...policy }), options));
   await put('s3:PutLifecycleConfiguration', (options) =>
-    client.send(
-      new PutBucketLifecycleConfigurationCommand({
-        ...own,
-        LifecycleConfiguration: {
-          // Nothing else: change files are removed by merge after use, lake files by vacuum.
-          Rules: [
-            {
-              ID: 'given-up-uploads',
-              Status: 'Enabled',
-              Filter: { Prefix: '' },
-              AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
-            },
-          ],
-        },
-      }),
-      options,
-    ),
+    client.send(new PutBucketLifecycleConfigurationCommand({ ...own, ...lifecycle }), options),
   );
+}
+
+export interface BucketSettings {
+  publicAccess: Omit<PutPublicAccessBlockCommandInput, 'Bucket'>;
+  ownership: Omit<PutBucketOwnershipControlsCommandInput, 'Bucket'>;
+  policy: Omit<PutBucketPolicyCommandInput, 'Bucket'>;
+  lifecycle: Omit<PutBucketLifecycleConfigurationCommandInput, 'Bucket'>;
+}
+
+/** What is asked of S3 for a bucket of ours, also by `plan --aws-cli`. */
+export function bucketSettings(partition: string, bucket: string): BucketSettings {
+  return {
+    publicAccess: {
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        IgnorePublicAcls: true,
+        BlockPublicPolicy: true,
+        RestrictPublicBuckets: true,
+      },
+    },
+    ownership: { OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] } },
+    policy: { Policy: JSON.stringify(tlsOnly(partition, bucket)) },
+    lifecycle: {
+      LifecycleConfiguration: {
+        // Nothing else: change files are removed by merge after use, lake files by vacuum.
+        Rules: [
+          {
+            ID: 'given-up-uploads',
+            Status: 'Enabled',
+            Filter: { Prefix: '' },
+            AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
+          },
+        ],
+      },
+    },
+  };
 }
 
 export interface BucketSecurity {
@@ -176,7 +182,7 @@ export async function bucketSecurity(session: AwsSession, bucket: string): Promi
   };
 }
 
-function tlsOnly({ partition }: AwsSession, bucket: string): object {
+function tlsOnly(partition: string, bucket: string): object {
   const arn = `arn:${partition}:s3:::${bucket}`;
   return {
     Version: '2012-10-17',

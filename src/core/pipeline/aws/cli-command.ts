@@ -4,7 +4,7 @@ export interface CliCommand {
   service: string;
   /** As the API calls it: `CreateDBInstance`; or `wait …` as the command line does. */
   operation: string;
-  input: Readonly<Record<string, unknown>>;
+  input: object;
   /** Takes something of the answer into a variable for the commands that follow. */
   assigns?: { variable: string; query: string };
   /** Text that the command reads, with variables in it: secrets stand in no argument. */
@@ -19,7 +19,7 @@ export function variable(name: string): string {
 const SERVICES: Readonly<Record<string, string>> = { s3: 's3api' };
 
 export function renderCommand({ service, operation, input, assigns, stdin }: CliCommand): string {
-  const options = Object.entries(input).flatMap(([name, value]) => optionOf(name, value));
+  const options = Object.entries<unknown>({ ...input }).flatMap(([name, value]) => optionOf(name, value));
   const command = ['aws', SERVICES[service] ?? service, kebab(operation), ...options].join(' ');
   const fed = stdin === undefined ? command : `printf '%s' ${quote(stdin)} | ${command}`;
   if (assigns === undefined) return fed;

@@ -1,5 +1,8 @@
 /** The commands of the AWS command line that do what the steps of a plan do, by the guide's sections. Pure. */
 
+import { endpointInput, replicationInstanceInput } from '../../aws/dms.ts';
+import { instanceInput } from '../../aws/rds.ts';
+import { bucketSettings } from '../../aws/s3.ts';
 import { tagList } from '../../aws/tags.ts';
 import { vpcEndpointInput } from '../../aws/vpc-endpoints.ts';
 import type { Config } from '../../config.ts';
@@ -7,6 +10,7 @@ import { type CliCommand, renderCommand, variable } from './cli-command.ts';
 import type { AwsView } from './look.ts';
 import { ACCOUNT_ROLES, awsNames, awsOf } from './names.ts';
 import type { StepId } from './resource.ts';
+import { sourceSettings, targetSettings } from './resources/endpoints.ts';
 import { PARAMETERS } from './resources/parameter-group.ts';
 import { policyOf, trust, trustOf } from './resources/roles.ts';
 import { DMS_USER } from './resources/secret.ts';
@@ -145,29 +149,17 @@ export function commandsOf(config: Config, view: Pick<AwsView, 'context' | 'reso
       {
         service: 'rds',
         operation: 'CreateDBInstance',
-        input: {
-          DBInstanceIdentifier,
-          Engine: 'mysql',
-          EngineVersion: place.mysql.version,
-          EngineLifecycleSupport: 'open-source-rds-extended-support-disabled',
-          DBInstanceClass: source.instanceClass,
-          AllocatedStorage: source.storageGb,
-          StorageType: 'gp3',
-          StorageEncrypted: true,
-          MasterUsername: source.user,
-          ManageMasterUserPassword: true,
-          BackupRetentionPeriod: 1,
-          DBParameterGroupName: names.parameterGroup,
-          ...(aws.network === undefined ? {} : { DBSubnetGroupName: names.databaseSubnetGroup }),
-          VpcSecurityGroupIds: [DB],
-          PubliclyAccessible: true,
-          MultiAZ: false,
-          AutoMinorVersionUpgrade: true,
-          CopyTagsToSnapshot: true,
-          DeletionProtection: false,
-          Port: 3306,
-          Tags,
-        },
+        input: instanceInput({
+          id: DBInstanceIdentifier,
+          version: place.mysql.version,
+          instanceClass: source.instanceClass,
+          storageGb: source.storageGb,
+          user: source.user,
+          parameterGroup: names.parameterGroup,
+          subnetGroup: aws.network === undefined ? undefined : names.databaseSubnetGroup,
+          securityGroups: [DB],
+          tags,
+        }),
       },
       { service: 'rds', operation: 'wait db-instance-available', input: { DBInstanceIdentifier } },
       {
@@ -335,18 +327,15 @@ export function commandsOf(config: Config, view: Pick<AwsView, 'context' | 'reso
     {
       service: 'dms',
       operation: 'CreateReplicationInstance',
-      input: {
-        ReplicationInstanceIdentifier: names.replicationInstance,
-        ReplicationInstanceClass: aws.dms.instanceClass,
-        AllocatedStorage: 50,
-        EngineVersion: place.dmsVersion,
-        ReplicationSubnetGroupIdentifier: names.subnetGroup,
-        VpcSecurityGroupIds: [DMS],
-        PubliclyAccessible: !aws.dms.isPrivate,
-        MultiAZ: false,
-        AutoMinorVersionUpgrade: true,
-        Tags,
-      },
+      input: replicationInstanceInput({
+        id: names.replicationInstance,
+        instanceClass: aws.dms.instanceClass,
+        version: place.dmsVersion,
+        subnetGroup: names.subnetGroup,
+        securityGroups: [DMS],
+        isPublic: !aws.dms.isPrivate,
+        tags,
+      }),
       assigns: { variable: 'REPLICATION_INSTANCE', query: 'ReplicationInstance.ReplicationInstanceArn' },
     },
     {
@@ -359,23 +348,16 @@ export function commandsOf(config: Config, view: Pick<AwsView, 'context' | 'reso
   add('source-endpoint', {
     service: 'dms',
     operation: 'CreateEndpoint',
-    input: {
-      EndpointIdentifier: names.sourceEndpoint,
-      EndpointType: 'source',
-      EngineName: 'mysql',
-      MySQLSettings: {
-        SecretsManagerSecretId: variable('SECRET'),
-        SecretsManagerAccessRoleArn: roleArn(names.role.dmsSecret),
-        ServerTimezone: 'UTC',
-        EventsPollInterval: 5,
-      },
-      ...(aws.dms.isPrivate
-        ? { ExtraConnectionAttributes: `secretsManagerEndpointOverride=${variable('SECRETS_HOST')}` }
-        : {}),
-      SslMode: hasTls ? 'verify-full' : 'none',
-      ...(hasTls ? { CertificateArn: variable('CERTIFICATE') } : {}),
-      Tags,
-    },
+    input: endpointInput({
+      id: names.sourceEndpoint,
+      settings: sourceSettings({
+        secret: variable('SECRET'),
+        role: roleArn(names.role.dmsSecret),
+        host: aws.dms.isPrivate ? variable('SECRETS_HOST') : undefined,
+        certificate: hasTls ? variable('CERTIFICATE') : undefined,
+      }),
+      tags,
+    }),
     assigns: { variable: 'SOURCE_ENDPOINT', query: 'Endpoint.EndpointArn' },
   });
   const prefix = aws.staging.prefix === '' ? '' : `${aws.staging.prefix}/`;
@@ -391,30 +373,17 @@ export function commandsOf(config: Config, view: Pick<AwsView, 'context' | 'reso
     {
       service: 'dms',
       operation: 'CreateEndpoint',
-      input: {
-        EndpointIdentifier: names.targetEndpoint,
-        EndpointType: 'target',
-        EngineName: 's3',
-        S3Settings: {
-          BucketName: aws.staging.bucket,
-          ...(aws.staging.prefix === '' ? {} : { BucketFolder: aws.staging.prefix }),
-          ServiceAccessRoleArn: roleArn(names.role.dmsS3),
-          ExpectedBucketOwner: place.account,
-          DataFormat: 'csv',
-          CompressionType: 'none',
-          EncryptionMode: 'sse-s3',
-          AddColumnName: true,
-          Rfc4180: true,
-          IncludeOpForFullLoad: true,
-          TimestampColumnName: 'dms_ts',
-          UseTaskStartTimeForFullLoadTimestamp: true,
-          DatePartitionEnabled: false,
-          CdcMaxBatchInterval: aws.dms.maxBatchSeconds,
-          CdcMinFileSize: 32_000,
-          CsvNullValue: variable('NULL_TEXT'),
-        },
-        Tags,
-      },
+      input: endpointInput({
+        id: names.targetEndpoint,
+        settings: targetSettings({
+          staging: aws.staging,
+          maxBatchSeconds: aws.dms.maxBatchSeconds,
+          account: place.account,
+          role: roleArn(names.role.dmsS3),
+          nullText: variable('NULL_TEXT'),
+        }),
+        tags,
+      }),
       assigns: { variable: 'TARGET_ENDPOINT', query: 'Endpoint.EndpointArn' },
     },
   );
@@ -504,7 +473,7 @@ function bucketLines(
   Bucket: string,
   { place, Tags }: { place: AwsView['context']['place']; Tags: { Key: string; Value: string }[] },
 ): Lines {
-  const arn = `arn:${place.partition}:s3:::${Bucket}`;
+  const { publicAccess, ownership, policy, lifecycle } = bucketSettings(place.partition, Bucket);
   const s3 = (operation: string, more: object): CliCommand => ({
     service: 's3',
     operation,
@@ -516,42 +485,9 @@ function bucketLines(
       place.region === 'us-east-1' ? {} : { CreateBucketConfiguration: { LocationConstraint: place.region } },
     ),
     s3('PutBucketTagging', { Tagging: { TagSet: Tags } }),
-    s3('PutPublicAccessBlock', {
-      PublicAccessBlockConfiguration: {
-        BlockPublicAcls: true,
-        IgnorePublicAcls: true,
-        BlockPublicPolicy: true,
-        RestrictPublicBuckets: true,
-      },
-    }),
-    s3('PutBucketOwnershipControls', {
-      OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
-    }),
-    s3('PutBucketPolicy', {
-      Policy: JSON.stringify({
-        Version: '2012-10-17',
-        Statement: [
-          {
-            Effect: 'Deny',
-            Principal: '*',
-            Action: 's3:*',
-            Resource: [arn, `${arn}/*`],
-            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-          },
-        ],
-      }),
-    }),
-    s3('PutBucketLifecycleConfiguration', {
-      LifecycleConfiguration: {
-        Rules: [
-          {
-            ID: 'given-up-uploads',
-            Status: 'Enabled',
-            Filter: { Prefix: '' },
-            AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
-          },
-        ],
-      },
-    }),
+    s3('PutPublicAccessBlock', publicAccess),
+    s3('PutBucketOwnershipControls', ownership),
+    s3('PutBucketPolicy', policy),
+    s3('PutBucketLifecycleConfiguration', lifecycle),
   ];
 }

@@ -36,20 +36,31 @@ export function sourceEndpoint(id: string, options: { hasTls: boolean; isPrivate
       const secret = ids.get('secret');
       const role = ids.get('role_dms_secret');
       const host = options.isPrivate ? ids.get('secrets_host') : undefined;
-      return {
-        kind: 'mysql',
-        // No DatabaseName: it would fold all tables into one schema.
-        mysql: {
-          ...(secret === undefined ? {} : { SecretsManagerSecretId: secret }),
-          ...(role === undefined ? {} : { SecretsManagerAccessRoleArn: role }),
-          ServerTimezone: 'UTC',
-          EventsPollInterval: 5,
-        },
-        certificateArn: options.hasTls ? ids.get('certificate') : undefined,
-        extraAttributes: host === undefined ? undefined : `secretsManagerEndpointOverride=${host}`,
-      };
+      return sourceSettings({ secret, role, host, certificate: options.hasTls ? ids.get('certificate') : undefined });
     },
   });
+}
+
+/** `host`: how DMS reaches Secrets Manager from an instance that is not public. */
+export function sourceSettings(given: {
+  secret: string | undefined;
+  role: string | undefined;
+  host: string | undefined;
+  certificate: string | undefined;
+}): Extract<EndpointSettings, { kind: 'mysql' }> {
+  const { secret, role, host, certificate } = given;
+  return {
+    kind: 'mysql',
+    // No DatabaseName: it would fold all tables into one schema.
+    mysql: {
+      ...(secret === undefined ? {} : { SecretsManagerSecretId: secret }),
+      ...(role === undefined ? {} : { SecretsManagerAccessRoleArn: role }),
+      ServerTimezone: 'UTC',
+      EventsPollInterval: 5,
+    },
+    certificateArn: certificate,
+    extraAttributes: host === undefined ? undefined : `secretsManagerEndpointOverride=${host}`,
+  };
 }
 
 export function targetEndpoint(id: string, options: { staging: BucketPlace; maxBatchSeconds: number }): Resource {
@@ -64,29 +75,40 @@ export function targetEndpoint(id: string, options: { staging: BucketPlace; maxB
     settings: async (context, purpose) => {
       const role = context.ids.get('role_dms_s3');
       const nullText = purpose === 'make' ? await chooseNullText(context, staging) : await nullTextOf(context, staging);
-      return {
-        kind: 's3',
-        s3: {
-          BucketName: staging.bucket,
-          ...(staging.prefix === '' ? {} : { BucketFolder: staging.prefix }),
-          ...(role === undefined ? {} : { ServiceAccessRoleArn: role }),
-          ExpectedBucketOwner: context.place.account,
-          DataFormat: 'csv',
-          CompressionType: 'none',
-          EncryptionMode: 'sse-s3',
-          AddColumnName: true,
-          Rfc4180: true,
-          IncludeOpForFullLoad: true,
-          TimestampColumnName: TIMESTAMP_COLUMN,
-          UseTaskStartTimeForFullLoadTimestamp: true,
-          DatePartitionEnabled: false,
-          CdcMaxBatchInterval: maxBatchSeconds,
-          CdcMinFileSize: 32_000,
-          ...(nullText === undefined ? {} : { CsvNullValue: nullText }),
-        },
-      };
+      return targetSettings({ staging, maxBatchSeconds, role, nullText, account: context.place.account });
     },
   });
+}
+
+export function targetSettings(given: {
+  staging: BucketPlace;
+  maxBatchSeconds: number;
+  account: string;
+  role: string | undefined;
+  nullText: string | undefined;
+}): Extract<EndpointSettings, { kind: 's3' }> {
+  const { staging, maxBatchSeconds, account, role, nullText } = given;
+  return {
+    kind: 's3',
+    s3: {
+      BucketName: staging.bucket,
+      ...(staging.prefix === '' ? {} : { BucketFolder: staging.prefix }),
+      ...(role === undefined ? {} : { ServiceAccessRoleArn: role }),
+      ExpectedBucketOwner: account,
+      DataFormat: 'csv',
+      CompressionType: 'none',
+      EncryptionMode: 'sse-s3',
+      AddColumnName: true,
+      Rfc4180: true,
+      IncludeOpForFullLoad: true,
+      TimestampColumnName: TIMESTAMP_COLUMN,
+      UseTaskStartTimeForFullLoadTimestamp: true,
+      DatePartitionEnabled: false,
+      CdcMaxBatchInterval: maxBatchSeconds,
+      CdcMinFileSize: 32_000,
+      ...(nullText === undefined ? {} : { CsvNullValue: nullText }),
+    },
+  };
 }
 
 function endpoint(options: {
