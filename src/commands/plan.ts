@@ -31,7 +31,8 @@ export const command = defineCommand({
   ],
   parse: (input): PlanOptions => ({ exitCode: input.has('exit-code'), awsCli: input.has('aws-cli') }),
   async run(options: PlanOptions, context): Promise<{ steps: Step[]; pending: boolean; exitCode: boolean }> {
-    if (options.awsCli) throw new UsageError('--aws-cli is for target: aws');
+    if (options.awsCli)
+      throw new UsageError('plan: --aws-cli is for target: aws', 'write `target: aws` in cdc.yaml, or leave it out');
     const { config, isNew } = await chooseConfig({}, context);
     const { steps } = await lookAtLocal(openPipeline(config, context.env.variables), !isNew);
     return { steps, pending: steps.some((step) => step.action !== 'none'), exitCode: options.exitCode };
