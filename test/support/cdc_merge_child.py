@@ -26,9 +26,9 @@ from cdc_merge.layout import TableName, table_folder  # noqa: E402
 from cdc_merge.ledger import format_plan, parse_plan, plan_key  # noqa: E402
 from cdc_merge.merge_lease import cancelled_by_signals, merge_lease_of  # noqa: E402
 from cdc_merge.merge_table import BatchEffect, MergeOptions, merge_table  # noqa: E402
+from cdc_merge.open_store import open_store  # noqa: E402
 from cdc_merge.process_identity import ProcessIdentity, own_identity  # noqa: E402
 from cdc_merge.staged import list_staged_tables  # noqa: E402
-from cdc_merge.store import open_store  # noqa: E402
 
 
 class Stopped(Exception):

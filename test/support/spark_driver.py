@@ -31,9 +31,9 @@ from cdc_merge.layout import TableName  # noqa: E402
 from cdc_merge.lease import Run  # noqa: E402
 from cdc_merge.merge_lease import merge_lease_of  # noqa: E402
 from cdc_merge.merge_table import MergeOptions, merge_table  # noqa: E402
+from cdc_merge.open_store import open_store  # noqa: E402
 from cdc_merge.session import open_session  # noqa: E402
 from cdc_merge.spark_engine import SparkEngine  # noqa: E402
-from cdc_merge.store import open_store  # noqa: E402
 
 answers = os.fdopen(os.dup(1), "w")
 # Whatever else prints does not mix with the answers.
@@ -67,10 +67,13 @@ def merge(request):
     engine = SparkEngine(spark, lake)
     run = Run(identity=engine.identity())
     crash_at(request.get("crash"))
+
+    def take_lease():
+        # A busy machine may need minutes for what holds it.
+        return merge_lease_of(lake, table, run, wait_seconds=180, stop_work=engine.stop_work)
+
     try:
-        report = merge_table(
-            options, table, engine, lambda: merge_lease_of(lake, table, run, stop_work=engine.stop_work)
-        )
+        report = merge_table(options, table, engine, take_lease)
         return report.to_json()
     except Crash as crash:
         return {"crashed": str(crash)}

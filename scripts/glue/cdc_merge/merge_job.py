@@ -18,10 +18,11 @@ from .lease import Lease, Run
 from .merge_lease import merge_lease_of
 from .merge_table import MergeOptions, TableReport, merge_table
 from .names import parse_staged_name
+from .open_store import open_store
 from .spark_engine import SparkEngine
 from .spark_error import spark_message
 from .staged import list_staged_tables
-from .store import Store, open_store
+from .store import Store
 
 _NOTHING = {"files": 0, "changes": 0, "inserted": 0, "updated": 0, "deleted": 0, "quarantined": 0, "version": -1}
 

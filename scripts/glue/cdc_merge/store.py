@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import urlsplit
 
 TEMPORARY = ".tmp-"
 """The prefix of names that are not there yet; no listing shows them."""
@@ -65,18 +64,6 @@ class Store(Protocol):
     def uri(self, key: str) -> str:
         """What Hadoop and Spark call the object: `file:///lake/shop/orders` or `s3://bucket/prefix/shop/orders`.
         Nothing in it is escaped, as Hadoop's Path wants it; glob characters are for the caller to escape."""
-
-
-def open_store(location: str) -> Store:
-    """The store at `s3://bucket/prefix`, a `file://` URL or a folder's path."""
-    if location.startswith("s3://"):
-        # boto3 is needed, and imported, only here.
-        from .s3_store import open_s3_store
-
-        return open_s3_store(location)
-    from .folder_store import FolderStore
-
-    return FolderStore(urlsplit(location).path if location.startswith("file://") else location)
 
 
 def assert_key(key: str) -> None:
