@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "glue"))
 
 from cdc_merge import lease as leases  # noqa: E402
+from cdc_merge.csv_range import read_number_range  # noqa: E402
 from cdc_merge.definition import LakeColumn, is_delta_type  # noqa: E402
 from cdc_merge.errors import CdcError  # noqa: E402
 from cdc_merge.folder_store import FolderStore  # noqa: E402
@@ -166,7 +167,13 @@ def folders(question):
     return [{"schema": one.schema, "table": one.table, "folder": table_folder(one)} for one in tables]
 
 
-ANSWERS = {one.__name__: one for one in (merge, store, acquire, use_lease, rewrite_plan, set_pace, folders)}
+def number_range(question):
+    found = read_number_range(open_store(question["location"]), question["key"], question["size"])
+    return {"first": found.first and str(found.first), "last": found.last and str(found.last)}
+
+
+QUESTIONS = (merge, store, acquire, use_lease, rewrite_plan, set_pace, folders, number_range)
+ANSWERS = {one.__name__: one for one in QUESTIONS}
 printing = threading.Lock()
 
 

@@ -30,7 +30,8 @@ class NumberRange:
 
 
 def read_number_range(store: Store, key: str, known_size: int | None = None) -> NumberRange:
-    """Raises `file.cut` when the file does not end as a row of ours does, `file.header` when it is not ours."""
+    """Raises `file.cut` when the file does not end as a row of ours does, `file.header` when it is not ours, and
+    `input.changed` when it has shrunk since it was listed."""
     file = f"{store.location}/{key}"
     size = known_size
     if size is None:
@@ -42,6 +43,9 @@ def read_number_range(store: Store, key: str, known_size: int | None = None) -> 
     if first is None:
         return NumberRange(size, None, None)
     tail = head[-_TAIL_BYTES:] if len(head) >= size else store.get_range(key, size - _TAIL_BYTES, size)
+    if len(head) < size and len(tail) < _TAIL_BYTES:
+        found = store.stat(key)
+        raise _shrunk(file, size, 0 if found is None else found.size)
     last = _TAIL.fullmatch(tail)
     if last is None:
         raise _find_cut(store, key, file)
@@ -56,8 +60,10 @@ def _read_first(store: Store, key: str, file: str, size: int) -> tuple[bytes, Cs
     while True:
         wanted = min(length, size)
         head = store.get_range(key, 0, wanted)
-        # Less than there was when it was listed: somebody cut it, and more will not come.
-        is_whole = wanted == size or len(head) < wanted
+        # Cut since it was listed: what is not there any more would be waited for without end, or not be missed.
+        if len(head) < wanted:
+            raise _shrunk(file, size, len(head))
+        is_whole = wanted == size
         records = read_csv([head], file)
         header = _next_record(records, is_whole)
         if header is not None or is_whole:
@@ -73,6 +79,14 @@ def _read_first(store: Store, key: str, file: str, size: int) -> tuple[bytes, Cs
             if first is not None or is_whole:
                 return head, first
         length *= 8
+
+
+def _shrunk(file: str, size: int, left: int) -> CdcError:
+    return CdcError(
+        "input.changed",
+        f"reading {file}: it had {size} bytes when it was listed, and {left} are left of it",
+        "nothing was applied; a change file must not change once it is there: bring the right one back, then merge again",
+    )
 
 
 def read_header(store: Store, key: str) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ const HEAD_BYTES = { folder: 1 << 16, bucket: 1 << 12 };
 
 /**
  * The first and last number of a change file of ours, from its first record and its last bytes; `knownSize` where the
- * caller has listed it. Throws `file.cut` when it
- * does not end as a row of ours does, `file.header` when it is not ours.
+ * caller has listed it. Throws `file.cut` when it does not end as a row of ours does, `file.header` when it is not ours,
+ * `input.changed` when it has shrunk since it was listed.
  */
 export async function readNumberRange(store: Store, key: string, knownSize?: number): Promise<NumberRange> {
   const file = `${store.location}/${key}`;
@@ -32,7 +32,10 @@ export async function readNumberRange(store: Store, key: string, knownSize?: num
   let first: CsvRecord | undefined;
   let head: Buffer = Buffer.alloc(0);
   for (let bytes = HEAD_BYTES[store.kind]; first === undefined; bytes *= 8) {
-    head = await store.getRange(key, 0, Math.min(bytes, size));
+    const wanted = Math.min(bytes, size);
+    head = await store.getRange(key, 0, wanted);
+    // Cut since it was listed: what is not there any more would be waited for without end, or not be missed.
+    if (head.length < wanted) throw shrunk(file, size, head.length);
     const records = readCsv(once(head), { file });
     const header = await nextRecord(records, head.length >= size);
     if (header === undefined && head.length < size) continue;
@@ -51,11 +54,22 @@ export async function readNumberRange(store: Store, key: string, knownSize?: num
   }
   const isWhole = head.length >= size;
   const tail = isWhole ? head.subarray(-TAIL_BYTES) : await store.getRange(key, size - TAIL_BYTES, size);
+  if (!isWhole && tail.length < TAIL_BYTES) throw shrunk(file, size, (await store.stat(key))?.size ?? 0);
   const last = /^,(\d{35})\n$/.exec(tail.toString('latin1'))?.[1];
   const firstText = first.fields.at(-1) ?? '';
   if (last === undefined) throw await findCut(store, key, file);
   if (!/^\d{35}$/.test(firstText)) throw wrongNumber(file, first.line, firstText);
   return { size, first: parseChangeNumber(firstText), last: parseChangeNumber(last) };
+}
+
+function shrunk(file: string, size: number, left: number): CdcError {
+  return new CdcError(
+    'input.changed',
+    `reading ${file}: it had ${size} bytes when it was listed, and ${left} are left of it`,
+    {
+      hint: 'nothing was applied; a change file must not change once it is there: bring the right one back, then merge again',
+    },
+  );
 }
 
 /** The first record of a file: the header of one of ours. */

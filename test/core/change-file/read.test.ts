@@ -179,6 +179,25 @@ describe('the numbers of a change file', () => {
     }
   });
 
+  it.each([
+    ['behind its header', HEADER.length],
+    ['to nothing', 0],
+    ['behind its first row', HEADER.length + row(3).length],
+  ])('are refused, by the name of the file, where it shrank since it was listed: %s', async (_, left) => {
+    const body = HEADER + row(3) + row(4, `"${'x'.repeat(100_000)}"`) + row(5);
+    const store = await stored(body.slice(0, left));
+    await expect(readNumberRange(store, 'a.csv', body.length)).rejects.toMatchObject({
+      code: 'input.changed',
+      message: expect.stringMatching(new RegExp(`a\\.csv: it had ${body.length} bytes .* ${left} are left`)),
+    });
+  });
+
+  it('are refused where it shrank behind what was read of it first', async () => {
+    const body = HEADER + row(3) + row(4, `"${'x'.repeat(100_000)}"`) + row(5);
+    const store = await stored(body.slice(0, 70_000));
+    await expect(readNumberRange(store, 'a.csv', body.length)).rejects.toMatchObject({ code: 'input.changed' });
+  });
+
   it('are refused in a file that is not ours', async () => {
     await expect(readNumberRange(await stored('U,7,ABC XYZ,Phoenix\n'), 'a.csv')).rejects.toMatchObject({
       code: 'file.header',

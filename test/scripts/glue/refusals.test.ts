@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { definitionKey, tableFolder } from '../../../src/core/change-file/layout.ts';
+import { readNumberRange } from '../../../src/core/change-file/number-range.ts';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { readSnapshot } from '../../../src/core/delta/snapshot.ts';
 import { openEngine } from '../../../src/core/engine/engine.ts';
@@ -170,6 +171,21 @@ describe.skipIf(!hasPlainPython())('what the Python planner refuses', () => {
     });
     if (upTo !== undefined) expect(error.message).toContain(upTo);
   });
+
+  it.each([0, 5000, 70_000])(
+    'a change file that shrank to %s bytes since it was listed: in the words of the local engine',
+    async (size) => {
+      const { table } = await merged();
+      const key = 'shop/orders/20990101-000000000.csv';
+      const row = (name: string) => `I,t,1,${name},2,${'1'.padStart(35, '0')}\n`;
+      const body = `Op,cdc_ts,id,name,amount,cdc_seq\n${row('a')}${row('x'.repeat(99_000))}`;
+      await table.staging.put(key, body.slice(0, size));
+      const failure = await readNumberRange(table.staging, key, body.length).catch((error) => error);
+      expect(failure).toMatchObject({ code: 'input.changed' });
+      const question = { location: table.staging.location, key, size: body.length };
+      await expect(child.ask('number_range', question)).rejects.toMatchObject({ ...failure, message: failure.message });
+    },
+  );
 });
 
 function upsert(count: number) {
