@@ -2,6 +2,8 @@
 
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { TableName } from '../../src/core/change.ts';
+import { tableFolder } from '../../src/core/change-file/layout.ts';
 import type { Action } from '../../src/core/delta/actions.ts';
 import { commitVersion } from '../../src/core/delta/commit.ts';
 import { createTableActions, removeOf } from '../../src/core/delta/create-table.ts';
@@ -27,6 +29,26 @@ export async function openTestLake(): Promise<TestLake> {
   onTestFinished(() => engine.close());
   const folder = 'shop/orders/';
   return { store: openLocalStore(root), folder, engine, path: join(root, folder) };
+}
+
+/** For engines that must quote what they are given. */
+export const AWKWARD_NAMES: readonly TableName[] = [
+  { schema: 'Shop-1', table: "it's" },
+  { schema: 'Shop-1', table: 'order' },
+  { schema: 'select', table: 'a-b' },
+  { schema: 'select', table: 'a_b' },
+  { schema: 'select', table: 'a"`b' },
+];
+
+/** A lake with these tables, each with one row: its place in the list as `id`. */
+export async function lakeOf(tables: readonly TableName[]): Promise<Store> {
+  const lake = await openTestLake();
+  const columns = [{ lake: 'id', delta: 'integer' }] as const;
+  for (const [index, table] of tables.entries()) {
+    const one = { ...lake, folder: tableFolder(table) };
+    await writeRows(one, await createTable(one, columns), `SELECT ${index}::INT AS id`, columns);
+  }
+  return lake.store;
 }
 
 /** One moment for a whole test file; of the real clock, for the files on disk have its times. */

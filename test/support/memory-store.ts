@@ -16,11 +16,15 @@ interface Content {
 
 export class MemoryStore implements Store {
   readonly kind = 'bucket';
-  readonly location = 'memory';
+  readonly location: string;
   /** Milliseconds since 1970; tests move it. */
   time = Date.parse('2026-11-23T12:00:00Z');
   readonly #objects = new Map<string, Content>();
   #scratch: string | undefined;
+
+  constructor(location = 'memory') {
+    this.location = location;
+  }
 
   async list(prefix: string, { after }: { after?: string } = {}): Promise<StoredObject[]> {
     return [...this.#objects.entries()]

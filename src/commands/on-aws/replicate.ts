@@ -32,7 +32,9 @@ export async function replicateOnAws(options: ReplicateOnAwsOptions, context: Co
     return { text: renderPlan(plan), json: { ...plan, dry_run: true } };
   }
   const report = await replicate({ ...run, request, wait });
-  return { text: renderReplicateOnAws(report), json: report, next: ['cdc status', 'cdc stop'] };
+  // Not before: only now are there tables to show.
+  const show = report.merge === null ? [] : ['cdc query --ddl athena   # what shows the lake tables to Athena'];
+  return { text: renderReplicateOnAws(report), json: report, next: ['cdc status', ...show, 'cdc stop'] };
 }
 
 export function renderReplicateOnAws(report: AwsReplicateReport): string {

@@ -3,6 +3,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { openEngine } from '../../../src/core/engine/engine.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
+import { catalogStatements } from '../../../src/core/query/catalog-ddl.ts';
+import { AWKWARD_NAMES, lakeOf } from '../../support/lake.ts';
 import { describeDeltaTable, readDeltaTable } from '../../support/python.ts';
 import { mergeBySpark, runSparkSql } from '../../support/spark.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
@@ -76,5 +78,22 @@ describe.runIf(isThere)('a table that Spark made', () => {
     await change(1, 'U', '2026-01-01 10:00:00.123456', 'c');
     expect(await mergeTable(options)).toMatchObject({ updated: 1, inserted: 0 });
     expect((await readDeltaTable(path)).map(({ name }) => name).sort()).toEqual(['a', 'c']);
+  }, 120_000);
+});
+
+describe.runIf(isThere)('the lake in the catalog of Spark', () => {
+  it('is there by what `query --ddl spark` prints, which may be run again', async () => {
+    const statements = await catalogStatements(await lakeOf(AWKWARD_NAMES), 'spark');
+    const ddl = statements.map(({ sql }) => sql.replace(/;$/, ''));
+    const names = statements.filter(({ table }) => table !== null).map(({ name }) => name);
+    const select = names.map((name) => `SELECT '${name}' AS name, id FROM \`${name.replace('.', '`.`')}\``);
+    const rows = await runSparkSql(...ddl, ...ddl, `${select.join(' UNION ALL ')} ORDER BY id`);
+    expect(rows.map(({ name, id }) => `${id} ${name}`)).toEqual([
+      '0 shop_1.it_s',
+      '1 shop_1.order',
+      '2 select.a_b_2',
+      '3 select.a_b',
+      '4 select.a__b',
+    ]);
   }, 120_000);
 });
