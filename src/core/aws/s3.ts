@@ -5,7 +5,9 @@ import {
   CreateBucketCommand,
   DeleteBucketCommand,
   DeleteObjectsCommand,
+  GetBucketLifecycleConfigurationCommand,
   GetBucketNotificationConfigurationCommand,
+  GetBucketOwnershipControlsCommand,
   GetBucketPolicyCommand,
   GetBucketTaggingCommand,
   GetBucketVersioningCommand,
@@ -109,6 +111,9 @@ export async function secureBucket(session: AwsSession, bucket: string): Promise
   );
 }
 
+/** The one rule of our buckets' lifecycle. */
+export const LIFECYCLE_RULE = 'given-up-uploads';
+
 export interface BucketSettings {
   publicAccess: Omit<PutPublicAccessBlockCommandInput, 'Bucket'>;
   ownership: Omit<PutBucketOwnershipControlsCommandInput, 'Bucket'>;
@@ -134,7 +139,7 @@ export function bucketSettings(partition: string, bucket: string): BucketSetting
         // Nothing else: change files are removed by merge after use, lake files by vacuum.
         Rules: [
           {
-            ID: 'given-up-uploads',
+            ID: LIFECYCLE_RULE,
             Status: 'Enabled',
             Filter: { Prefix: '' },
             AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
@@ -149,13 +154,16 @@ export interface BucketSecurity {
   isPrivate: boolean;
   isTlsOnly: boolean;
   isVersioned: boolean;
+  isOwnerEnforced: boolean;
+  /** Ids of the lifecycle rules, in order; a rule that deletes objects would delete change files. */
+  lifecycleRules: string[];
 }
 
 export async function bucketSecurity(session: AwsSession, bucket: string): Promise<BucketSecurity> {
   const own = ownBucket(session, bucket);
   const client = clientFor(session);
   const doing = `reading the settings of the bucket ${bucket}`;
-  const [block, policy, versioning] = await Promise.all([
+  const [block, policy, versioning, ownership, lifecycle] = await Promise.all([
     ifFound(
       ask(session, 's3:GetBucketPublicAccessBlock', doing, (options) =>
         client.send(new GetPublicAccessBlockCommand(own), options),
@@ -166,6 +174,16 @@ export async function bucketSecurity(session: AwsSession, bucket: string): Promi
     ),
     ask(session, 's3:GetBucketVersioning', doing, (options) =>
       client.send(new GetBucketVersioningCommand(own), options),
+    ),
+    ifFound(
+      ask(session, 's3:GetBucketOwnershipControls', doing, (options) =>
+        client.send(new GetBucketOwnershipControlsCommand(own), options),
+      ),
+    ),
+    ifFound(
+      ask(session, 's3:GetLifecycleConfiguration', doing, (options) =>
+        client.send(new GetBucketLifecycleConfigurationCommand(own), options),
+      ),
     ),
   ]);
   const flags = block?.PublicAccessBlockConfiguration ?? {};
@@ -179,6 +197,8 @@ export async function bucketSecurity(session: AwsSession, bucket: string): Promi
     // Whoever widened the policy left our statement in it, or it counts as gone.
     isTlsOnly: (policy?.Policy ?? '').includes('aws:SecureTransport'),
     isVersioned: versioning.Status === 'Enabled',
+    isOwnerEnforced: ownership?.OwnershipControls?.Rules?.[0]?.ObjectOwnership === 'BucketOwnerEnforced',
+    lifecycleRules: (lifecycle?.Rules ?? []).map(({ ID }) => ID ?? '(without an id)'),
   };
 }
 

@@ -35,6 +35,7 @@ const RIGHTS_OF: Readonly<Record<string, readonly string[]>> = {
   's3:DeleteObjects': ['s3:DeleteObject', 's3:DeleteObjectVersion'],
   's3:GetPublicAccessBlock': ['s3:GetBucketPublicAccessBlock'],
   's3:PutPublicAccessBlock': ['s3:PutBucketPublicAccessBlock'],
+  's3:GetBucketLifecycleConfiguration': ['s3:GetLifecycleConfiguration'],
   's3:PutBucketLifecycleConfiguration': ['s3:PutLifecycleConfiguration'],
   's3:GetBucketNotificationConfiguration': ['s3:GetBucketNotification'],
   's3:PutBucketNotificationConfiguration': ['s3:PutBucketNotification'],
@@ -316,6 +317,14 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
       IpPermissions: [{ IpProtocol: 'tcp', FromPort: 3306, ToPort: 3306, IpRanges: [{ CidrIp: '198.51.100.0/24' }] }],
     });
     await s3.deletePublicAccessBlock({ Bucket: 'shop-qkzw-staging' });
+    await s3.deleteBucketLifecycle({ Bucket: 'shop-qkzw-code' });
+    await s3.putBucketLifecycleConfiguration({
+      Bucket: 'shop-qkzw-lake',
+      LifecycleConfiguration: {
+        Rules: [{ ID: 'tidy', Status: 'Enabled', Filter: { Prefix: '' }, Expiration: { Days: 30 } }],
+      },
+    });
+    await s3.deleteBucketOwnershipControls({ Bucket: 'shop-qkzw-lake' });
     await dms.modifyEndpoint({ EndpointArn: ids.target_endpoint ?? '', S3Settings: { AddColumnName: false } });
     await account.query("REVOKE REPLICATION SLAVE ON *.* FROM 'cdc_dms'@'%'");
 
@@ -331,6 +340,10 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
       'security-groups: rule for 203.0.113.7/32': 'port 3306 (cdc operator) → absent true',
       'security-groups: rule for 198.51.100.0/24': 'port 3306 → absent false',
       'staging-bucket: private': 'false → true true',
+      // As a kill between two calls leaves it.
+      'code-bucket: lifecycle': 'none → given-up-uploads true',
+      'lake-bucket: lifecycle': 'tidy → given-up-uploads true',
+      'lake-bucket: owned by this account alone': 'false → true true',
       'target-endpoint: AddColumnName': 'false → true true',
       'users: REPLICATION SLAVE': 'N → Y true',
     });

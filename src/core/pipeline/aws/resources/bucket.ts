@@ -7,6 +7,7 @@ import {
   createBucket,
   deleteBucket,
   emptyPrefix,
+  LIFECYCLE_RULE,
   lookAtBucket,
   secureBucket,
   someKeys,
@@ -100,7 +101,12 @@ export function bucket(role: 'staging' | 'lake' | 'code', place: BucketPlace): R
   async function differencesOf({ session }: AwsContext) {
     const is = await bucketSecurity(session, name);
     return [
-      ...compare({ private: [is.isPrivate, true], 'TLS only': [is.isTlsOnly, true] }),
+      ...compare({
+        private: [is.isPrivate, true],
+        'owned by this account alone': [is.isOwnerEnforced, true],
+        'TLS only': [is.isTlsOnly, true],
+        lifecycle: [is.lifecycleRules.join() || 'none', LIFECYCLE_RULE],
+      }),
       // A versioned target makes DMS time out, and keeps what merge deletes.
       ...compare({ versioned: [is.isVersioned, false] }, false),
     ];
