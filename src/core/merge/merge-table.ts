@@ -9,7 +9,7 @@ import { readSnapshot, type Snapshot, updateSnapshot } from '../delta/snapshot.t
 import type { Engine } from '../engine/engine.ts';
 import { CdcError, throwIfCancelled } from '../errors.ts';
 import type { Progress } from '../progress.ts';
-import type { Lease } from '../store/lease.ts';
+import type { AskRun, Lease } from '../store/lease.ts';
 import type { DataFileSizes } from './apply.ts';
 import { type BatchEffect, runBatch } from './batch.ts';
 import { withMergeLease } from './lake-lease.ts';
@@ -22,6 +22,8 @@ export interface MergeTableOptions extends LookOptions {
   policies: { unfit: UnfitPolicy };
   /** Takes the lease from whoever holds it. */
   takeOver?: boolean;
+  /** Asks Glue whether the run that holds the lease is over. */
+  askRun?: AskRun;
   leaseWaitMs?: number;
   /** After this long a gap in the numbers is an error; 5 minutes unless told. */
   gapWaitMs?: number;

@@ -12,13 +12,16 @@ import { resolveSecret } from '../secret.ts';
 import { privateServerState } from '../server/state.ts';
 import { asksByPath, openStore } from '../store/open-store.ts';
 import type { Store } from '../store/store.ts';
+import { askGlueRun } from './ask-glue-run.ts';
 
 export interface Pipeline {
   config: Config;
   staging: Store;
   lake: Store;
   /** What every merge of a table takes. */
-  mergeOf(table: TableName): Pick<MergeTableOptions, 'staging' | 'lake' | 'table' | 'appId' | 'mode' | 'policies'>;
+  mergeOf(
+    table: TableName,
+  ): Pick<MergeTableOptions, 'staging' | 'lake' | 'table' | 'appId' | 'mode' | 'policies' | 'askRun'>;
   engineOptions: EngineOptions;
   /** Where the private server lives, when the source is one. */
   serverFolder: string;
@@ -32,6 +35,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 export function openPipeline(config: Config, variables: Variables): Pipeline {
   const serverFolder = join(config.stateFolder, 'server');
   const { staging, lake } = openStores(config, variables);
+  const askRun = askGlueRun(config.s3);
   return {
     config,
     staging,
@@ -44,6 +48,7 @@ export function openPipeline(config: Config, variables: Variables): Pipeline {
       appId: `cdc/${config.name}/${formatTableName(table)}`,
       mode: tableRuleFor(config, table)?.mode === 'append' ? 'append' : 'merge',
       policies: { unfit: config.merge.unfit },
+      askRun,
     }),
     engineOptions: {
       memoryLimit: `${Math.floor(config.merge.memoryLimitBytes / 1e6)}MB`,

@@ -35,12 +35,19 @@ export interface LeaseRequest {
   folder: string;
   engine: LeaseEngine;
   runId?: string;
-  /** Takes it from whoever holds it: the caller has asked a person, or Glue. */
+  /** Takes it from whoever holds it: the caller has asked a person. */
   takeOver?: boolean;
+  /** Asks whether the Glue run that holds it is over; without it, or for a Spark elsewhere, only a person can say so. */
+  askRun?: AskRun | undefined;
   signal?: AbortSignal | undefined;
   clock?: LeaseClock;
   identity?: ProcessIdentity;
 }
+
+export type AskRun = (run: { job: string; runId: string }, signal?: AbortSignal) => Promise<RunAnswer>;
+
+/** `said` and `hint` end the sentence that names the run, for whoever is refused. */
+export type RunAnswer = { isOver: true } | { isOver: false; said: string; hint: string };
 
 export interface Lease {
   readonly generation: number;
@@ -67,8 +74,10 @@ export async function acquireLease(request: LeaseRequest): Promise<Lease> {
     const current = await highestGeneration(store, folder);
     // Our own of a moment ago, which a late listing did not show when it was written, stands in nobody's way.
     const isMine = current?.state === 'held' && current.holder.leaseId === leaseId;
-    if (current !== undefined && !takeOver && !isMine && !(await isFree(store, current)))
-      throw heldError(store, folder, current);
+    if (current !== undefined && !takeOver && !isMine && !(await isFree(store, current))) {
+      const answer = await askWhetherOver(current, request);
+      if (answer?.isOver !== true) throw heldError(store, folder, current, answer);
+    }
     const since = (await store.now()).toISOString();
     const lease = new HeldLease(store, folder, { ...identity, engine, runId, leaseId, since }, clock);
     // Someone was faster: look again who it is.
@@ -105,6 +114,14 @@ async function isFree(store: Store, current: LeaseGeneration): Promise<boolean> 
   // Spark's commit on S3 is not conditional: never by time alone.
   if (current.holder.engine === 'spark') return false;
   return (await store.now()).getTime() - current.written.getTime() >= FREE_AFTER_MS;
+}
+
+async function askWhetherOver(
+  current: LeaseGeneration,
+  { askRun, signal }: LeaseRequest,
+): Promise<RunAnswer | undefined> {
+  if (askRun === undefined || current.state !== 'held' || current.holder.job === undefined) return undefined;
+  return askRun({ job: current.holder.job, runId: current.holder.runId }, signal);
 }
 
 class HeldLease implements Lease {
@@ -224,15 +241,21 @@ function describeHolder(current: LeaseGeneration): string {
   return `${engine} on ${host} (pid ${pid}) since ${since}`;
 }
 
-function heldError(store: Store, folder: string, current: LeaseGeneration): CdcError {
+function heldError(
+  store: Store,
+  folder: string,
+  current: LeaseGeneration,
+  answer?: Extract<RunAnswer, { isOver: false }>,
+): CdcError {
   const isOurs = current.state !== 'unreadable' && current.holder.engine === 'cdc';
+  const said = answer === undefined ? '' : ` (${answer.said})`;
   return new CdcError(
     'lease.held',
-    `taking the lease ${store.location}/${folder}: it is held by ${describeHolder(current)}`,
+    `taking the lease ${store.location}/${folder}: it is held by ${describeHolder(current)}${said}`,
     {
       hint: isOurs
         ? 'wait until it is done, or end it with cdc stop; one that has died is replaced a minute after its last sign of life'
-        : 'when that run is over: cdc merge --take-over',
+        : (answer?.hint ?? 'when that run is over: cdc merge --take-over'),
     },
   );
 }
