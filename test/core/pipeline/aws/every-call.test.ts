@@ -2,6 +2,7 @@ import { appendFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CdcError } from '../../../../src/core/errors.ts';
 import { type AwsCall, type FaultKind, type FiredFault, installCallFaults } from '../../../support/aws/call-faults.mjs';
+import { comparableSettings, firstDifference } from '../../../support/aws/comparable-settings.ts';
 import { hasAwsEmulator } from '../../../support/aws/emulator.ts';
 import { type Account, newPipeline, type Pipeline, startAccount } from './account.ts';
 
@@ -30,10 +31,8 @@ describe.skipIf(!(await hasAwsEmulator()))('a call that goes wrong', () => {
   afterAll(() => account.stop());
   beforeEach(() => account.empty());
 
-  /** What lives, by kind and name; ids are other ones each time. */
-  async function dump(): Promise<string> {
-    const alive = await account.emulator.alive();
-    return JSON.stringify(Object.entries(alive).map(([kind, names]) => [kind, names.length]));
+  async function dump(): Promise<unknown> {
+    return comparableSettings(await account.emulator.settings());
   }
 
   for (const phase of ['init', 'destroy'] as const)
@@ -55,7 +54,7 @@ describe.skipIf(!(await hasAwsEmulator()))('a call that goes wrong', () => {
       });
     }
 
-  async function cleanRun(phase: 'init' | 'destroy'): Promise<{ calls: number; dump: string }> {
+  async function cleanRun(phase: 'init' | 'destroy'): Promise<{ calls: number; dump: unknown }> {
     await account.empty();
     const pipeline = await newPipeline(account);
     if (phase === 'destroy') await pipeline.init();
@@ -67,7 +66,7 @@ describe.skipIf(!(await hasAwsEmulator()))('a call that goes wrong', () => {
     phase: 'init' | 'destroy',
     kind: 'lost-reply' | 'abort',
     call: number,
-    wanted: string,
+    wanted: unknown,
   ): Promise<Outcome> {
     await account.empty();
     const pipeline = await newPipeline(account);
@@ -89,14 +88,14 @@ describe.skipIf(!(await hasAwsEmulator()))('a call that goes wrong', () => {
   /** The SDK makes good for a lost reply; a network that is gone ends the command, and the next one goes on. */
   async function whatIsWrong(
     pipeline: Pipeline,
-    run: { phase: string; kind: FaultKind; error: unknown; wanted: string; work: () => Promise<unknown> },
+    run: { phase: string; kind: FaultKind; error: unknown; wanted: unknown; work: () => Promise<unknown> },
   ): Promise<string | undefined> {
     const code = run.error instanceof CdcError ? run.error.code : run.error === undefined ? '' : String(run.error);
     if (code !== '' && !(run.kind === 'abort' && code === 'aws.unreachable')) return `it ended with ${code}`;
     try {
       await run.work();
-      const found = await dump();
-      if (found !== run.wanted) return `the account holds ${found} instead of ${run.wanted}`;
+      const difference = firstDifference(await dump(), run.wanted);
+      if (difference !== undefined) return `the account differs from a clean run's: ${difference}`;
       if (run.phase === 'init') {
         const left = (await pipeline.look()).steps.filter(({ action }) => action !== 'none');
         if (left.length > 0) return `left to do: ${left.map(({ id }) => id).join()}`;
