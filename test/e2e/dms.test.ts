@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openLocalStore } from '../../src/core/store/local.ts';
+import type { TableDefinition } from '../../src/core/table-definition.ts';
+import { recordDefinition, recordedLoad } from '../support/aws/dms-records.ts';
 import { DmsStandIn } from '../support/aws/dms-stand-in.ts';
 import { filesJson, verifyJson } from '../support/cli-json.ts';
 import { PipelineFolder } from '../support/pipeline-folder.ts';
@@ -57,14 +59,18 @@ describeOnServers('files as DMS writes them', (flavor) => {
     const dms = await make('');
     await own.ok('replicate');
     const to = openLocalStore(join(dms.path, 'staging'));
-    const task = new DmsStandIn({ from: openLocalStore(join(own.path, 'staging')), to });
-    for (const table of TABLES) await task.load(table, 2);
+    const from = openLocalStore(join(own.path, 'staging'));
+    const onDefinition = async (definition: TableDefinition) => {
+      await recordDefinition(to, definition);
+    };
+    const task = new DmsStandIn({ from, to, onDefinition });
+    for (const table of TABLES) await recordedLoad(task, { from, to, table, rowsPerFile: 2 });
     await dms.ok('merge');
 
     const follow = async (least: number) => {
       for (const until = Date.now() + PATIENCE_MS; Date.now() < until; await sleep(200)) {
         let files = 0;
-        for (const table of TABLES) files += await task.follow(table);
+        for (const table of TABLES) files += (await task.follow(table)).files;
         least -= files;
         if (least <= 0) return;
       }
@@ -78,7 +84,7 @@ describeOnServers('files as DMS writes them', (flavor) => {
     );
     await follow(2);
     await dms.ok('merge');
-    task.restart(2);
+    task.restart(2, TABLES);
     await server.query(`INSERT INTO shop.people VALUES (4, 'Di', 'x')`, `DELETE FROM shop.people WHERE id = 3`);
     await server.query('ALTER TABLE shop.people ADD COLUMN age INT');
     await server.query(`UPDATE shop.people SET age = 40, id = 40 WHERE id = 4`, 'UPDATE shop.types SET T = 1');

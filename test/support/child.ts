@@ -13,6 +13,8 @@ import ts from 'typescript';
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface CompiledChild {
+  /** The JavaScript file. */
+  script: string;
   /** Messages go by IPC; stdout is empty and stderr the test's. */
   start(...args: string[]): ChildProcess;
   remove(): Promise<void>;
@@ -36,12 +38,13 @@ export async function compileChild(file: string): Promise<CompiledChild> {
     const target = join(folder, relative(REPOSITORY, source).replace(/\.ts$/, '.js'));
     await mkdir(dirname(target), { recursive: true });
     await writeFile(target, outputText);
-    for (const [, imported] of outputText.matchAll(/from ['"](\.{1,2}\/[^'"]+)\.js['"]/g))
+    for (const [, imported] of outputText.matchAll(/(?:from |import\()['"](\.{1,2}\/[^'"]+)\.js['"]/g))
       await compile(resolve(dirname(source), `${imported}.ts`));
   };
   await compile(join(REPOSITORY, file));
   const script = join(folder, file.replace(/\.ts$/, '.js'));
   return {
+    script,
     start: (...args) => fork(script, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
     remove: () => rm(folder, { recursive: true, force: true }),
   };

@@ -1,4 +1,4 @@
-/** Writes files as DMS's endpoint and task that `init` and `replicate` make do: its header, its texts, its sequence, its names. */
+/** Writes files as an endpoint and a task of DMS do, those of `init` and `replicate` unless told: header, texts, sequence, names. */
 
 import type { Op } from '../../../src/core/change.ts';
 import { quoteField } from '../../../src/core/change-file/csv.ts';
@@ -9,8 +9,7 @@ import { loadFileName } from '../../../src/core/change-file/name.ts';
 import { parseColumnType } from '../../../src/core/column-type.ts';
 import type { Store } from '../../../src/core/store/store.ts';
 import type { TableDefinition } from '../../../src/core/table-definition.ts';
-
-export const DMS_NULL = '<null 3kQ9>';
+import { beforePlaces, type DmsShape, OUR_SHAPE } from './dms-shape.ts';
 
 /** A row as our own change files have its values. */
 export type DmsRow = readonly (string | null)[];
@@ -25,8 +24,8 @@ export interface DmsChange {
   sequence: string;
 }
 
-export async function putDialect(staging: Store, nullText = DMS_NULL): Promise<void> {
-  await staging.put(DIALECT_KEY, formatDialect({ null: nullText, timestampColumn: 'dms_ts' }));
+export async function putDialect(staging: Store): Promise<void> {
+  await staging.put(DIALECT_KEY, formatDialect({ null: OUR_SHAPE.nullText, timestampColumn: 'dms_ts' }));
 }
 
 /** Of the commit, to 1/100 of a second, and a counter that rises through the task with gaps. */
@@ -36,66 +35,78 @@ export function dmsSequence(commit: Date, counter: number): string {
 
 /** Writes a file of changes; returns its key. */
 export async function putDmsChanges(
-  staging: Store,
+  staging: Pick<Store, 'put'>,
   definition: TableDefinition,
   changes: readonly DmsChange[],
-  { named, nullText = DMS_NULL }: { named: Date; nullText?: string },
+  { named, shape = OUR_SHAPE }: { named: Date; shape?: DmsShape },
 ): Promise<string> {
   const key = `${tableFolder(definition)}${dmsTime(named)}.csv`;
   const lines = changes.map(({ op, row, before, sequence }) => {
     const time = `${sequence.slice(0, 4)}-${sequence.slice(4, 6)}-${sequence.slice(6, 8)} ${sequence.slice(8, 10)}:${sequence.slice(10, 12)}:${sequence.slice(12, 14)}.000000`;
-    const was = keyPlaces(definition).map((place) => (op === 'U' ? (before ?? row)[place] : null) ?? null);
-    const columns = definition.columns.map(({ type }, place) => dmsText(type, row[place] ?? null));
-    const befores = keyPlaces(definition).map((place, at) =>
-      dmsText(definition.columns[place]?.type ?? '', was[at] ?? null),
-    );
-    return line([op, time, ...columns, sequence, ...befores], nullText);
+    return line({ op, time, row, sequence, was: op === 'U' ? (before ?? row) : undefined }, definition, shape);
   });
-  await putNew(staging, key, header(definition) + lines.join(''));
+  await staging.put(key, header(definition, shape, true) + lines.join(''));
   return key;
 }
 
 /** Writes LOAD files from number `first` on, of so many rows each. DMS writes none for an empty table. */
 export async function putDmsLoad(
-  staging: Store,
+  staging: Pick<Store, 'put'>,
   definition: TableDefinition,
   rows: readonly DmsRow[],
   {
     first = 1,
     rowsPerFile = 1000,
-    nullText = DMS_NULL,
-  }: { first?: number; rowsPerFile?: number; nullText?: string } = {},
+    started = new Date('2026-11-22T10:00:00Z'),
+    shape = OUR_SHAPE,
+  }: { first?: number; rowsPerFile?: number; started?: Date; shape?: DmsShape } = {},
 ): Promise<string[]> {
   const keys: string[] = [];
+  const time = `${started.toISOString().slice(0, 23).replace('T', ' ')}000`;
+  const op = shape.hasOpInLoad ? 'I' : undefined;
   for (let from = 0; from < rows.length; from += rowsPerFile) {
     const key = `${tableFolder(definition)}${loadFileName(first + keys.length)}`;
-    const lines = rows.slice(from, from + rowsPerFile).map((row) => {
-      const columns = definition.columns.map(({ type }, place) => dmsText(type, row[place] ?? null));
-      const nothing = [null, ...keyPlaces(definition).map(() => null)];
-      return line(['I', '2026-11-22 10:00:00.000000', ...columns, ...nothing], nullText);
-    });
-    await putNew(staging, key, header(definition) + lines.join(''));
+    const lines = rows
+      .slice(from, from + rowsPerFile)
+      .map((row) => line({ op, time, row, sequence: null, was: undefined }, definition, shape));
+    // A file of DMS replaces one of the same name: a load begins at LOAD00000001 again.
+    await staging.put(key, header(definition, shape, shape.hasOpInLoad) + lines.join(''));
     keys.push(key);
   }
   return keys;
 }
 
-/** A file of DMS replaces one of the same name: a load begins at LOAD00000001 again. */
-async function putNew(staging: Store, key: string, body: string): Promise<void> {
-  await staging.put(key, body);
+function header(definition: TableDefinition, shape: DmsShape, hasOp: boolean): string {
+  const { hasHeader, timestampColumn, sequenceColumns, before } = shape;
+  if (!hasHeader) return '';
+  const names = [
+    ...(hasOp ? ['Op'] : []),
+    ...(timestampColumn === undefined ? [] : [timestampColumn]),
+    ...definition.columns.map(({ name }) => name),
+    ...sequenceColumns,
+    ...beforePlaces(shape, definition).map(
+      (place) => `${before?.prefix}${definition.columns[place]?.name}${before?.suffix}`,
+    ),
+  ];
+  return `${names.map(quoteField).join(',')}\n`;
 }
 
-function keyPlaces({ columns, key }: TableDefinition): number[] {
-  return key.map((name) => columns.findIndex((column) => column.name === name));
-}
-
-function header(definition: TableDefinition): string {
-  const names = definition.columns.map(({ name }) => name);
-  return line(['Op', 'dms_ts', ...names, 'dms_seq', ...definition.key.map((name) => `BI_${name}`)], '');
-}
-
-function line(fields: readonly (string | null)[], nullText: string): string {
-  return `${fields.map((field) => quoteField(field ?? nullText)).join(',')}\n`;
+function line(
+  change: { op: Op | undefined; time: string; row: DmsRow; sequence: string | null; was: DmsRow | undefined },
+  definition: TableDefinition,
+  shape: DmsShape,
+): string {
+  const { op, time, row, sequence, was } = change;
+  const textOf = (of: DmsRow | undefined, place: number) =>
+    dmsText(definition.columns[place]?.type ?? '', of?.[place] ?? null);
+  const fields = [
+    ...(op === undefined ? [] : [op]),
+    ...(shape.timestampColumn === undefined ? [] : [time]),
+    ...definition.columns.map((_, place) => textOf(row, place)),
+    ...shape.sequenceColumns.map(() => sequence),
+    ...beforePlaces(shape, definition).map((place) => textOf(was, place)),
+  ];
+  return `${fields.map((field) => quoteField(field ?? shape.nullText)).join(',')}\n`;
 }
 
 /** Our own text of a value as DMS writes it. */

@@ -33,6 +33,8 @@ export interface AwsEmulatorOptions {
   glueCommand?: string;
   /** What it needs in its environment. */
   glueEnvironment?: Record<string, string>;
+  /** Starts the stand-in of a replication task (`compileChild`): then tasks really move data. */
+  dmsCommand?: string;
   /** What a function of Node may import: the AWS SDK that the real runtime ships. */
   nodeModules?: string;
 }
@@ -43,7 +45,11 @@ export interface AwsControl {
   connection_fail?: string | null;
   /** A running replication task fails with this. */
   task_fail?: string | null;
-  /** The tables that wildcards of table mappings find at the source. */
+  /** A task that is resumed writes so many changes of each table again. */
+  task_repeats?: number;
+  /** Seconds after which S3's event comes again to a function that failed. */
+  event_retry_seconds?: number | null;
+  /** The tables that wildcards of table mappings find at the source; tasks that move data ask it. */
   tables?: [schema: string, table: string][];
   /** So often each role is refused by the services that are handed it: IAM has not told everybody yet. */
   role_refusals?: number;
@@ -122,7 +128,7 @@ export async function startAwsEmulator(options: AwsEmulatorOptions = {}): Promis
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const folder = await mkdtemp(join(tmpdir(), 'cdc-test-aws-'));
-  const { rds, realConnect, glueCommand, glueEnvironment, nodeModules } = options;
+  const { rds, realConnect, glueCommand, glueEnvironment, dmsCommand, nodeModules } = options;
   // A group of its own, so that functions and scripts under way end with it; it ends itself when stdin does.
   const child = spawn(python, [SCRIPT, '-H', '127.0.0.1', '-p', String(port)], {
     detached: true,
@@ -140,6 +146,7 @@ export async function startAwsEmulator(options: AwsEmulatorOptions = {}): Promis
           }),
       ...(realConnect === true ? { CDC_EMU_REAL_CONNECT: '1' } : {}),
       ...(glueCommand === undefined ? {} : { CDC_EMU_GLUE_CMD: glueCommand, ...glueEnvironment }),
+      ...(dmsCommand === undefined ? {} : { CDC_EMU_DMS_CMD: dmsCommand }),
       ...(nodeModules === undefined ? {} : { CDC_EMU_NODE_MODULES: nodeModules }),
     },
   });

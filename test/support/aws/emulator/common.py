@@ -13,7 +13,11 @@ NOTHING_TOLD = {
     "connection_fail": None,
     # a running replication task fails with this message
     "task_fail": None,
-    # the tables of the source, [[schema, table], ...], that wildcards of table mappings find
+    # a task that is resumed writes so many changes of each table again (with CDC_EMU_DMS_CMD)
+    "task_repeats": 0,
+    # seconds after which S3's event comes again to a function that failed, twice; None: it does not
+    "event_retry_seconds": None,
+    # the tables of the source, [[schema, table], ...], that wildcards of table mappings find (a task that really runs asks the source)
     "tables": [],
     # a role is refused so many times by the first service that uses it: IAM has not told everybody yet
     "role_refusals": 0,

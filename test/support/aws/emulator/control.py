@@ -13,6 +13,7 @@ from moto.moto_api import state_manager
 from moto.moto_api._internal import urls
 from moto.moto_api._internal.models import moto_api_backend
 
+import dms_runs
 import real_mysql
 from alive import alive, settings
 from common import NOTHING_TOLD, TOLD
@@ -37,6 +38,7 @@ def control(request, _url, _headers):
 
 
 def reset():
+    dms_runs.end_all()
     real_mysql.reset()
     moto_api_backend.reset()
     TOLD.clear()

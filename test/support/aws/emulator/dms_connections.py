@@ -87,16 +87,21 @@ class Connections:
             return f"{FAILED} Failed to retrieve secret. Unable to assume role {role}"
         try:
             secret = secretsmanager_backends[self.current_account][self.region].describe_secret(secret_id).to_dict()
-            value = secretsmanager_backends[self.current_account][self.region].get_secret_value(secret_id, None, None)
+            address = self.secret_of(secret_id)
         except Exception as error:
             return f"{FAILED} Failed to retrieve secret. {error}"
         if not may(self.current_account, role, "secretsmanager:GetSecretValue", secret["ARN"]):
             return f"{FAILED} Failed to retrieve secret. {role} may not call secretsmanager:GetSecretValue"
-        address = json.loads(value["SecretString"])
         missing = [key for key in ("host", "port", "username", "password") if not address.get(key)]
         if missing:
             return f"{FAILED} Failed to retrieve secret. The secret has no {missing[0]}"
         return dms_login.why_no_login(address, document["SslMode"], pem)
+
+    def secret_of(self, secret_id):
+        if not secret_id:
+            return None
+        value = secretsmanager_backends[self.current_account][self.region].get_secret_value(secret_id, None, None)
+        return json.loads(value["SecretString"])
 
     def why_no_bucket(self, settings):
         bucket, role = settings["BucketName"], settings["ServiceAccessRoleArn"]

@@ -1,4 +1,7 @@
-"""DMS: replication tasks, which move nothing: their states, their start types, what they say of their tables (zeros)."""
+"""DMS: replication tasks: their states, their start types, what they say of their tables.
+
+They move data where dms_runs.py is given a command; else their states go on by themselves, and their tables show zeros.
+"""
 
 import fnmatch
 import json
@@ -8,6 +11,7 @@ from moto.logs.models import logs_backends
 
 from common import TOLD, fault, random_id
 from dms import Resource, combination, mixed_in
+from dms_runs import progress_of, statistics_of, tell_process
 from iam import can_assume
 
 STATES = [
@@ -132,7 +136,8 @@ class Tasks:
                 StopReason="Stop Reason NORMAL",
                 RecoveryCheckpoint=f"checkpoint:V1#27#{log}:-1:{int(now)}:8791798251543:{log}#0#0#*#0#0",
             )
-        if status == "stopped" and document["MigrationType"] == "full-load" and not document.get("StopReason"):
+        ends_itself = document["MigrationType"] == "full-load" and "folder" not in hidden
+        if status == "stopped" and ends_itself and not document.get("StopReason"):
             document["StopReason"] = "Stop Reason FULL_LOAD_ONLY_FINISHED"
         started = hidden.get("start")
         if started:
@@ -148,6 +153,7 @@ class Tasks:
                 "StartDate": started,
                 "FullLoadStartDate": started,
                 **({"FullLoadFinishDate": started} if loaded else {}),
+                **(progress_of(hidden["tables"].values()) if "tables" in hidden else {}),
                 **({"StopDate": hidden["stop"]} if hidden.get("stop") else {}),
             }
 
@@ -192,6 +198,7 @@ class Tasks:
         task._transitions = STATES + ends
         task.to("starting")
         self.open_log(task)
+        self.run_task(task, kind)
         name = document["ReplicationTaskIdentifier"]
         self.add_event(name, "replication-task", "Replication task started", "state change")
         return self.answer(ReplicationTask=task.wire())
@@ -221,8 +228,11 @@ class Tasks:
         task = self.task()
         if task.status not in ("running", "starting"):
             raise fault("InvalidResourceStateFault", f"Replication Task is not running: {task.status}")
-        task.hidden.update(stop=time.time(), stopping=True)
         task.to("stopping")
+        if task.hidden.get("process"):
+            tell_process(task, {"stop": True})
+        else:
+            task.hidden.update(stop=time.time(), stopping=True)
         return self.answer(ReplicationTask=task.wire())
 
     def modify_replication_task(self):
@@ -254,10 +264,14 @@ class Tasks:
                 "InvalidResourceStateFault", f"Replication Task cannot be deleted, invalid state: {task.status}"
             )
         task.to("deleting")
+        self.drop_run(task)
         return self.answer(ReplicationTask=task.wire())
 
     def describe_table_statistics(self):
         task = self.task()
+        if "tables" in task.hidden:
+            rows = [statistics_of(table) for table in task.hidden["tables"].values()]
+            return self.answer(ReplicationTaskArn=task.document["ReplicationTaskArn"], TableStatistics=rows)
         counts = (
             "Inserts Deletes Updates Ddls AppliedInserts AppliedDeletes AppliedUpdates AppliedDdls "
             "FullLoadRows FullLoadCondtnlChkFailedRows FullLoadErrorRows"
@@ -280,6 +294,9 @@ class Tasks:
         task = self.task()
         if task.status != "running":
             raise fault("InvalidResourceStateFault", f"Replication task is not running: {task.status}")
+        if task.hidden.get("process"):
+            wanted = self.given["TablesToReload"]
+            tell_process(task, {"reload": [[table["SchemaName"], table["TableName"]] for table in wanted]})
         return self.answer(ReplicationTaskArn=task.document["ReplicationTaskArn"])
 
 

@@ -6,8 +6,8 @@ This is our model of AWS, not AWS: where the two differ, the reference of AWS fa
 What each file adds to moto stands at its head; what moto does well (S3, STS, most of IAM and EC2, Secrets Manager, logs)
 is left as it is.
 
-Not modelled: DMS moving data (its statistics stay zero), PassRole and the caller's rights, conditions of policies,
-reachability by security groups, asynchronous retries of Lambda, quotas, prices.
+Not modelled: PassRole and the caller's rights, conditions of policies, reachability by security groups, quotas, prices; of
+DMS's work whatever ../dms-shape.ts does not know.
 
 States go on by moto's state manager, with each look unless a test says otherwise; control.py has what tests can tell and
 ask.
@@ -17,6 +17,7 @@ Environment:
   CDC_EMU_RDS_ADMIN=root:pw@127.0.0.1:3306   that server's administrator; see real_mysql.py
   CDC_EMU_REAL_CONNECT=1                     TestConnection really connects and logs in to a database
   CDC_EMU_NODE_MODULES=DIR                   what functions of Node may import: the SDK that the real runtime ships
+  CDC_EMU_DMS_CMD="node task.js"             tasks of DMS really move data; see dms_runs.py
   CDC_EMU_GLUE_CMD="python3"                 really runs Glue scripts; see glue.py
 """
 
@@ -32,6 +33,7 @@ import dms_catalogue  # noqa: F401
 import dms_connections  # noqa: F401
 import dms_endpoints  # noqa: F401
 import dms_instances  # noqa: F401
+import dms_runs  # noqa: F401
 import dms_tasks  # noqa: F401
 import ec2  # noqa: F401
 import glue  # noqa: F401

@@ -15,7 +15,7 @@ from moto.s3 import notifications
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket, S3Backend
 
-from common import adds, replaces
+from common import TOLD, adds, replaces
 from iam import as_list
 
 
@@ -110,7 +110,18 @@ def invoke(account_id, body, function_arn, _region):
     """As S3 does, without waiting; a bucket keeps sending to a function that has gone."""
     function = function_at(function_arn, account_id)
     if function is not None:
-        threading.Thread(target=function._invoke_lambda, args=(body,), daemon=True).start()
+        threading.Thread(target=deliver, args=(function, body), daemon=True).start()
+
+
+def deliver(function, body):
+    """An asynchronous invocation that fails comes again, twice at most: after a minute and two in AWS."""
+    _, failed, _ = function._invoke_lambda(body)
+    for wait in (1, 2):
+        seconds = TOLD["event_retry_seconds"]
+        if not failed or seconds is None:
+            return
+        time.sleep(wait * seconds)
+        _, failed, _ = function._invoke_lambda(body)
 
 
 notifications._get_s3_event = event_of
