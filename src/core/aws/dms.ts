@@ -6,6 +6,7 @@ import {
   CreateReplicationInstanceCommand,
   type CreateReplicationInstanceCommandInput,
   CreateReplicationSubnetGroupCommand,
+  type CreateReplicationSubnetGroupCommandInput,
   DatabaseMigrationServiceClient,
   DeleteCertificateCommand,
   DeleteEndpointCommand,
@@ -21,6 +22,7 @@ import {
   DescribeReplicationTasksCommand,
   type Endpoint,
   ImportCertificateCommand,
+  type ImportCertificateCommandInput,
   ListTagsForResourceCommand,
   ModifyEndpointCommand,
   ModifyReplicationInstanceCommand,
@@ -28,6 +30,7 @@ import {
   type S3Settings,
   StopReplicationTaskCommand,
   TestConnectionCommand,
+  type TestConnectionCommandInput,
 } from '@aws-sdk/client-database-migration-service';
 import { isAwsError } from './aws-error.ts';
 import { type AwsSession, ask, clientOf, ifFound, replied } from './session.ts';
@@ -78,21 +81,27 @@ export async function findSubnetGroup(session: AwsSession, id: string): Promise<
   };
 }
 
-export async function createSubnetGroup(
-  session: AwsSession,
-  group: { id: string; description: string; subnetIds: string[]; tags: Tags },
-): Promise<void> {
+export interface NewSubnetGroup {
+  id: string;
+  description: string;
+  subnetIds: string[];
+  tags: Tags;
+}
+
+export async function createSubnetGroup(session: AwsSession, group: NewSubnetGroup): Promise<void> {
   await ask(session, 'dms:CreateReplicationSubnetGroup', `making the subnet group ${group.id}`, (options) =>
-    dmsClientFor(session).send(
-      new CreateReplicationSubnetGroupCommand({
-        ReplicationSubnetGroupIdentifier: group.id,
-        ReplicationSubnetGroupDescription: group.description,
-        SubnetIds: group.subnetIds,
-        Tags: tagList(group.tags),
-      }),
-      options,
-    ),
+    dmsClientFor(session).send(new CreateReplicationSubnetGroupCommand(subnetGroupInput(group)), options),
   );
+}
+
+/** What is asked of DMS, also by `plan --aws-cli`. */
+export function subnetGroupInput(group: NewSubnetGroup): CreateReplicationSubnetGroupCommandInput {
+  return {
+    ReplicationSubnetGroupIdentifier: group.id,
+    ReplicationSubnetGroupDescription: group.description,
+    SubnetIds: group.subnetIds,
+    Tags: tagList(group.tags),
+  };
 }
 
 export async function deleteSubnetGroup(session: AwsSession, id: string): Promise<void> {
@@ -224,21 +233,22 @@ export async function findCertificate(session: AwsSession, id: string): Promise<
   return { arn, tags: await tagsOfResource(session, arn), pem: found.CertificatePem ?? '' };
 }
 
-export async function importCertificate(
-  session: AwsSession,
-  certificate: { id: string; pem: string; tags: Tags },
-): Promise<string> {
+export interface NewCertificate {
+  id: string;
+  pem: string;
+  tags: Tags;
+}
+
+export async function importCertificate(session: AwsSession, certificate: NewCertificate): Promise<string> {
   const reply = await ask(session, 'dms:ImportCertificate', `importing the certificate ${certificate.id}`, (options) =>
-    dmsClientFor(session).send(
-      new ImportCertificateCommand({
-        CertificateIdentifier: certificate.id,
-        CertificatePem: certificate.pem,
-        Tags: tagList(certificate.tags),
-      }),
-      options,
-    ),
+    dmsClientFor(session).send(new ImportCertificateCommand(certificateInput(certificate)), options),
   );
   return replied(reply.Certificate?.CertificateArn, 'CertificateArn');
+}
+
+/** What is asked of DMS, also by `plan --aws-cli`. */
+export function certificateInput({ id, pem, tags }: NewCertificate): ImportCertificateCommandInput {
+  return { CertificateIdentifier: id, CertificatePem: pem, Tags: tagList(tags) };
 }
 
 export async function deleteCertificate(session: AwsSession, arn: string): Promise<void> {
@@ -374,10 +384,7 @@ export interface Connection {
 export async function testConnection(session: AwsSession, pair: ConnectionPair): Promise<void> {
   try {
     await ask(session, 'dms:TestConnection', 'testing a connection of DMS', (options) =>
-      dmsClientFor(session).send(
-        new TestConnectionCommand({ EndpointArn: pair.endpointArn, ReplicationInstanceArn: pair.instanceArn }),
-        options,
-      ),
+      dmsClientFor(session).send(new TestConnectionCommand(connectionInput(pair)), options),
     );
   } catch (error) {
     if (!isAwsError(error, 'wrong-state')) throw error;
@@ -385,6 +392,11 @@ export async function testConnection(session: AwsSession, pair: ConnectionPair):
     const { status } = (await findConnection(session, pair)) ?? {};
     if (status !== 'testing' && status !== 'successful') throw error;
   }
+}
+
+/** What is asked of DMS, also by `plan --aws-cli`. */
+export function connectionInput({ endpointArn, instanceArn }: ConnectionPair): TestConnectionCommandInput {
+  return { EndpointArn: endpointArn, ReplicationInstanceArn: instanceArn };
 }
 
 /** Of this endpoint from this instance: a failed test of another pair says nothing. */

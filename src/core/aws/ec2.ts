@@ -2,7 +2,9 @@
 
 import {
   AuthorizeSecurityGroupIngressCommand,
+  type AuthorizeSecurityGroupIngressCommandInput,
   CreateSecurityGroupCommand,
+  type CreateSecurityGroupCommandInput,
   DeleteNetworkInterfaceCommand,
   DeleteSecurityGroupCommand,
   DescribeNetworkInterfacesCommand,
@@ -86,22 +88,28 @@ export async function findSecurityGroup(
   return group && { id: replied(group.GroupId, 'GroupId'), tags: tagsOf(group.Tags) };
 }
 
-export async function createSecurityGroup(
-  session: AwsSession,
-  group: { name: string; description: string; vpcId: string; tags: Tags },
-): Promise<string> {
+export interface NewSecurityGroup {
+  name: string;
+  description: string;
+  vpcId: string;
+  tags: Tags;
+}
+
+export async function createSecurityGroup(session: AwsSession, group: NewSecurityGroup): Promise<string> {
   const reply = await ask(session, 'ec2:CreateSecurityGroup', `making the security group ${group.name}`, (options) =>
-    ec2ClientFor(session).send(
-      new CreateSecurityGroupCommand({
-        GroupName: group.name,
-        Description: group.description,
-        VpcId: group.vpcId,
-        TagSpecifications: [{ ResourceType: 'security-group', Tags: tagList(group.tags) }],
-      }),
-      options,
-    ),
+    ec2ClientFor(session).send(new CreateSecurityGroupCommand(securityGroupInput(group)), options),
   );
   return replied(reply.GroupId, 'GroupId');
+}
+
+/** What is asked of EC2, also by `plan --aws-cli`. */
+export function securityGroupInput(group: NewSecurityGroup): CreateSecurityGroupCommandInput {
+  return {
+    GroupName: group.name,
+    Description: group.description,
+    VpcId: group.vpcId,
+    TagSpecifications: [{ ResourceType: 'security-group', Tags: tagList(group.tags) }],
+  };
 }
 
 /** Who may connect to the database's port: an address range or another group. */
@@ -132,28 +140,32 @@ export async function ingressRules(session: AwsSession, groupId: string): Promis
     }));
 }
 
+export interface NewIngress {
+  groupId: string;
+  port: number;
+  rule: IngressRule;
+}
+
 /** Repeatable: a rule that is there is left as it is. */
-export async function allowIngress(
-  session: AwsSession,
-  { groupId, port, rule }: { groupId: string; port: number; rule: IngressRule },
-): Promise<void> {
-  const { from, description } = rule;
-  const source = from.startsWith('sg-')
-    ? { UserIdGroupPairs: [{ GroupId: from, Description: description }] }
-    : { IpRanges: [{ CidrIp: from, Description: description }] };
+export async function allowIngress(session: AwsSession, ingress: NewIngress): Promise<void> {
+  const doing = `letting ${ingress.rule.from} connect to ${ingress.groupId}`;
   try {
-    await ask(session, 'ec2:AuthorizeSecurityGroupIngress', `letting ${from} connect to ${groupId}`, (options) =>
-      ec2ClientFor(session).send(
-        new AuthorizeSecurityGroupIngressCommand({
-          GroupId: groupId,
-          IpPermissions: [{ IpProtocol: 'tcp', FromPort: port, ToPort: port, ...source }],
-        }),
-        options,
-      ),
+    await ask(session, 'ec2:AuthorizeSecurityGroupIngress', doing, (options) =>
+      ec2ClientFor(session).send(new AuthorizeSecurityGroupIngressCommand(ingressInput(ingress)), options),
     );
   } catch (error) {
     if (!isAwsError(error, 'exists')) throw error;
   }
+}
+
+/** What is asked of EC2, also by `plan --aws-cli`. */
+export function ingressInput({ groupId, port, rule }: NewIngress): AuthorizeSecurityGroupIngressCommandInput {
+  const { from, description } = rule;
+  // A range of addresses has a slash in it, a group has none.
+  const source = from.includes('/')
+    ? { IpRanges: [{ CidrIp: from, Description: description }] }
+    : { UserIdGroupPairs: [{ GroupId: from, Description: description }] };
+  return { GroupId: groupId, IpPermissions: [{ IpProtocol: 'tcp', FromPort: port, ToPort: port, ...source }] };
 }
 
 export async function revokeIngress(session: AwsSession, groupId: string, ruleIds: string[]): Promise<void> {

@@ -2,6 +2,7 @@
 
 import {
   CreateJobCommand,
+  type CreateJobCommandInput,
   DeleteJobCommand,
   GetJobCommand,
   GetTagsCommand,
@@ -81,12 +82,14 @@ const UNTIL_ROLE_IS_KNOWN = { isTooEarly: (error: unknown) => isAwsError(error, 
 export async function createJob(session: AwsSession, settings: JobSettings, tags: Tags): Promise<void> {
   await repeatWhile(session, UNTIL_ROLE_IS_KNOWN, () =>
     ask(session, 'glue:CreateJob', `making the Glue job ${settings.name}`, (options) =>
-      glueClientFor(session).send(
-        new CreateJobCommand({ Name: settings.name, ...definitionOf(settings), Tags: { ...tags } }),
-        options,
-      ),
+      glueClientFor(session).send(new CreateJobCommand(jobInput(settings, tags)), options),
     ),
   );
+}
+
+/** What is asked of Glue, also by `plan --aws-cli`. */
+export function jobInput(settings: JobSettings, tags: Tags): CreateJobCommandInput {
+  return { Name: settings.name, ...definitionOf(settings), Tags: { ...tags } };
 }
 
 /** Sets all of it: what an update leaves out is reset. */

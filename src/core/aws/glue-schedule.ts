@@ -2,6 +2,7 @@
 
 import {
   CreateTriggerCommand,
+  type CreateTriggerCommandInput,
   DeleteTriggerCommand,
   GetTriggerCommand,
   StartTriggerCommand,
@@ -44,20 +45,22 @@ export async function findSchedule(session: AwsSession, name: string): Promise<F
 }
 
 /** It fires from then on. */
-export async function createSchedule(session: AwsSession, { name, job, cron }: Schedule, tags: Tags): Promise<void> {
-  await ask(session, 'glue:CreateTrigger', `making the Glue trigger ${name}`, (options) =>
-    glueClientFor(session).send(
-      new CreateTriggerCommand({
-        Name: name,
-        Type: 'SCHEDULED',
-        Schedule: cron,
-        Actions: [{ JobName: job }],
-        StartOnCreation: true,
-        Tags: { ...tags },
-      }),
-      options,
-    ),
+export async function createSchedule(session: AwsSession, schedule: Schedule, tags: Tags): Promise<void> {
+  await ask(session, 'glue:CreateTrigger', `making the Glue trigger ${schedule.name}`, (options) =>
+    glueClientFor(session).send(new CreateTriggerCommand(scheduleInput(schedule, tags)), options),
   );
+}
+
+/** What is asked of Glue, also by `plan --aws-cli`. */
+export function scheduleInput({ name, job, cron }: Schedule, tags: Tags): CreateTriggerCommandInput {
+  return {
+    Name: name,
+    Type: 'SCHEDULED',
+    Schedule: cron,
+    Actions: [{ JobName: job }],
+    StartOnCreation: true,
+    Tags: { ...tags },
+  };
 }
 
 export async function changeSchedule(session: AwsSession, { name, job, cron }: Schedule): Promise<void> {

@@ -2,7 +2,9 @@
 
 import {
   AttachRolePolicyCommand,
+  type AttachRolePolicyCommandInput,
   CreateRoleCommand,
+  type CreateRoleCommandInput,
   DeleteRoleCommand,
   DeleteRolePolicyCommand,
   DetachRolePolicyCommand,
@@ -12,6 +14,7 @@ import {
   ListAttachedRolePoliciesCommand,
   ListRolePoliciesCommand,
   PutRolePolicyCommand,
+  type PutRolePolicyCommandInput,
   UpdateAssumeRolePolicyCommand,
 } from '@aws-sdk/client-iam';
 import { type AwsSession, ask, clientOf, ifFound, replied } from './session.ts';
@@ -40,22 +43,28 @@ export async function findRole(session: AwsSession, name: string): Promise<Role 
   };
 }
 
-export async function createRole(
-  session: AwsSession,
-  role: { name: string; description: string; trust: object; tags: Tags },
-): Promise<string> {
+export interface NewRole {
+  name: string;
+  description: string;
+  trust: object;
+  tags: Tags;
+}
+
+export async function createRole(session: AwsSession, role: NewRole): Promise<string> {
   const reply = await ask(session, 'iam:CreateRole', `making the role ${role.name}`, (options) =>
-    iamClientFor(session).send(
-      new CreateRoleCommand({
-        RoleName: role.name,
-        Description: role.description,
-        AssumeRolePolicyDocument: JSON.stringify(role.trust),
-        Tags: tagList(role.tags),
-      }),
-      options,
-    ),
+    iamClientFor(session).send(new CreateRoleCommand(roleInput(role)), options),
   );
   return replied(reply.Role?.Arn, 'Arn');
+}
+
+/** What is asked of IAM, also by `plan --aws-cli`. */
+export function roleInput(role: NewRole): CreateRoleCommandInput {
+  return {
+    RoleName: role.name,
+    Description: role.description,
+    AssumeRolePolicyDocument: JSON.stringify(role.trust),
+    Tags: tagList(role.tags),
+  };
 }
 
 export async function setTrust(session: AwsSession, name: string, trust: object): Promise<void> {
@@ -76,16 +85,21 @@ export async function inlinePolicy(session: AwsSession, role: string, policy: st
   return parsePolicy(reply?.PolicyDocument);
 }
 
-export async function setInlinePolicy(
-  session: AwsSession,
-  { role, policy, document }: { role: string; policy: string; document: object },
-): Promise<void> {
-  await ask(session, 'iam:PutRolePolicy', `writing the policy of the role ${role}`, (options) =>
-    iamClientFor(session).send(
-      new PutRolePolicyCommand({ RoleName: role, PolicyName: policy, PolicyDocument: JSON.stringify(document) }),
-      options,
-    ),
+export interface NewInlinePolicy {
+  role: string;
+  policy: string;
+  document: object;
+}
+
+export async function setInlinePolicy(session: AwsSession, given: NewInlinePolicy): Promise<void> {
+  await ask(session, 'iam:PutRolePolicy', `writing the policy of the role ${given.role}`, (options) =>
+    iamClientFor(session).send(new PutRolePolicyCommand(inlinePolicyInput(given)), options),
   );
+}
+
+/** What is asked of IAM, also by `plan --aws-cli`. */
+export function inlinePolicyInput({ role, policy, document }: NewInlinePolicy): PutRolePolicyCommandInput {
+  return { RoleName: role, PolicyName: policy, PolicyDocument: JSON.stringify(document) };
 }
 
 export async function attachedPolicies(session: AwsSession, role: string): Promise<string[]> {
@@ -97,8 +111,13 @@ export async function attachedPolicies(session: AwsSession, role: string): Promi
 
 export async function attachPolicy(session: AwsSession, role: string, policyArn: string): Promise<void> {
   await ask(session, 'iam:AttachRolePolicy', `attaching ${policyArn} to the role ${role}`, (options) =>
-    iamClientFor(session).send(new AttachRolePolicyCommand({ RoleName: role, PolicyArn: policyArn }), options),
+    iamClientFor(session).send(new AttachRolePolicyCommand(attachedPolicyInput(role, policyArn)), options),
   );
+}
+
+/** What is asked of IAM, also by `plan --aws-cli`. */
+export function attachedPolicyInput(role: string, policyArn: string): AttachRolePolicyCommandInput {
+  return { RoleName: role, PolicyArn: policyArn };
 }
 
 /** A role can be deleted only when nothing hangs on it. */

@@ -2,6 +2,7 @@
 
 import {
   AddPermissionCommand,
+  type AddPermissionCommandInput,
   CreateFunctionCommand,
   DeleteFunctionCommand,
   GetFunctionCommand,
@@ -120,28 +121,35 @@ export async function permissionsOf(session: AwsSession, name: string): Promise<
   return [...(reply?.Policy ?? '').matchAll(/"Sid"\s*:\s*"([^"]+)"/g)].flatMap(([, sid]) => sid ?? []);
 }
 
-/** Repeatable. The account is named as well: a bucket's name can pass to somebody else. */
-export async function allowBucket(
-  session: AwsSession,
-  permission: { name: string; statement: string; bucketArn: string },
-): Promise<void> {
+export interface BucketPermission {
+  name: string;
+  statement: string;
+  bucketArn: string;
+  /** Named as well: a bucket's name can pass to somebody else. */
+  account: string;
+}
+
+/** Repeatable. */
+export async function allowBucket(session: AwsSession, permission: BucketPermission): Promise<void> {
   try {
     await ask(session, 'lambda:AddPermission', `letting S3 call the function ${permission.name}`, (options) =>
-      lambdaClientFor(session).send(
-        new AddPermissionCommand({
-          FunctionName: permission.name,
-          StatementId: permission.statement,
-          Action: 'lambda:InvokeFunction',
-          Principal: 's3.amazonaws.com',
-          SourceArn: permission.bucketArn,
-          SourceAccount: session.account,
-        }),
-        options,
-      ),
+      lambdaClientFor(session).send(new AddPermissionCommand(permissionInput(permission)), options),
     );
   } catch (error) {
     if (!isAwsError(error, 'exists')) throw error;
   }
+}
+
+/** What is asked of Lambda, also by `plan --aws-cli`. */
+export function permissionInput({ name, statement, bucketArn, account }: BucketPermission): AddPermissionCommandInput {
+  return {
+    FunctionName: name,
+    StatementId: statement,
+    Action: 'lambda:InvokeFunction',
+    Principal: 's3.amazonaws.com',
+    SourceArn: bucketArn,
+    SourceAccount: account,
+  };
 }
 
 export async function removePermission(session: AwsSession, name: string, statement: string): Promise<void> {

@@ -3,10 +3,12 @@
 import {
   CloudWatchLogsClient,
   CreateLogGroupCommand,
+  type CreateLogGroupCommandInput,
   DeleteLogGroupCommand,
   DescribeLogGroupsCommand,
   ListTagsForResourceCommand,
   PutRetentionPolicyCommand,
+  type PutRetentionPolicyCommandInput,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { isAwsError } from './aws-error.ts';
 import { type AwsSession, ask, clientOf, ifFound } from './session.ts';
@@ -40,17 +42,27 @@ export async function findLogGroup(session: AwsSession, name: string): Promise<L
 export async function createLogGroup(session: AwsSession, name: string, tags: Tags): Promise<void> {
   try {
     await ask(session, 'logs:CreateLogGroup', `making the log group ${name}`, (options) =>
-      logsClientFor(session).send(new CreateLogGroupCommand({ logGroupName: name, tags: { ...tags } }), options),
+      logsClientFor(session).send(new CreateLogGroupCommand(logGroupInput(name, tags)), options),
     );
   } catch (error) {
     if (!isAwsError(error, 'exists')) throw error;
   }
 }
 
+/** What is asked of CloudWatch Logs, also by `plan --aws-cli`. */
+export function logGroupInput(name: string, tags: Tags): CreateLogGroupCommandInput {
+  return { logGroupName: name, tags: { ...tags } };
+}
+
 export async function setRetention(session: AwsSession, name: string, days: number): Promise<void> {
   await ask(session, 'logs:PutRetentionPolicy', `setting how long the log group ${name} keeps lines`, (options) =>
-    logsClientFor(session).send(new PutRetentionPolicyCommand({ logGroupName: name, retentionInDays: days }), options),
+    logsClientFor(session).send(new PutRetentionPolicyCommand(retentionInput(name, days)), options),
   );
+}
+
+/** What is asked of CloudWatch Logs, also by `plan --aws-cli`. */
+export function retentionInput(name: string, days: number): PutRetentionPolicyCommandInput {
+  return { logGroupName: name, retentionInDays: days };
 }
 
 export async function deleteLogGroup(session: AwsSession, name: string): Promise<void> {

@@ -31,6 +31,7 @@ export async function findDatabaseSubnets(
   return { vpcId: group.VpcId ?? '', tags };
 }
 
+/** What is asked of RDS, also by `plan --aws-cli`. */
 export function databaseSubnetsInput({ name, description, subnetIds, tags }: DatabaseSubnets) {
   return {
     DBSubnetGroupName: name,

@@ -4,6 +4,7 @@ import {
   CreateDBInstanceCommand,
   type CreateDBInstanceCommandInput,
   CreateDBParameterGroupCommand,
+  type CreateDBParameterGroupCommandInput,
   type DBInstance,
   DeleteDBInstanceCommand,
   DeleteDBParameterGroupCommand,
@@ -15,6 +16,7 @@ import {
   ListTagsForResourceCommand,
   ModifyDBInstanceCommand,
   ModifyDBParameterGroupCommand,
+  type ModifyDBParameterGroupCommandInput,
   RDSClient,
 } from '@aws-sdk/client-rds';
 import { type AwsSession, ask, clientOf, ifFound, replied } from './session.ts';
@@ -63,21 +65,27 @@ export async function findParameterGroup(session: AwsSession, name: string): Pro
   return { arn, family: group.DBParameterGroupFamily ?? '', tags: await rdsTagsOf(session, arn) };
 }
 
-export async function createParameterGroup(
-  session: AwsSession,
-  group: { name: string; family: string; description: string; tags: Tags },
-): Promise<void> {
+export interface NewParameterGroup {
+  name: string;
+  family: string;
+  description: string;
+  tags: Tags;
+}
+
+export async function createParameterGroup(session: AwsSession, group: NewParameterGroup): Promise<void> {
   await ask(session, 'rds:CreateDBParameterGroup', `making the parameter group ${group.name}`, (options) =>
-    rdsClientFor(session).send(
-      new CreateDBParameterGroupCommand({
-        DBParameterGroupName: group.name,
-        DBParameterGroupFamily: group.family,
-        Description: group.description,
-        Tags: tagList(group.tags),
-      }),
-      options,
-    ),
+    rdsClientFor(session).send(new CreateDBParameterGroupCommand(parameterGroupInput(group)), options),
   );
+}
+
+/** What is asked of RDS, also by `plan --aws-cli`. */
+export function parameterGroupInput(group: NewParameterGroup): CreateDBParameterGroupCommandInput {
+  return {
+    DBParameterGroupName: group.name,
+    DBParameterGroupFamily: group.family,
+    Description: group.description,
+    Tags: tagList(group.tags),
+  };
 }
 
 export interface FoundParameter {
@@ -111,25 +119,33 @@ export async function parametersOf(
   return found;
 }
 
-/** At most 20. A static parameter waits for a reboot, and RDS refuses to be told otherwise. */
+export interface NewParameter {
+  name: string;
+  value: string;
+  isDynamic: boolean;
+}
+
+/** At most 20. */
 export async function changeParameters(
   session: AwsSession,
   group: string,
-  values: readonly { name: string; value: string; isDynamic: boolean }[],
+  values: readonly NewParameter[],
 ): Promise<void> {
   await ask(session, 'rds:ModifyDBParameterGroup', `setting parameters of ${group}`, (options) =>
-    rdsClientFor(session).send(
-      new ModifyDBParameterGroupCommand({
-        DBParameterGroupName: group,
-        Parameters: values.map(({ name, value, isDynamic }) => ({
-          ParameterName: name,
-          ParameterValue: value,
-          ApplyMethod: isDynamic ? 'immediate' : 'pending-reboot',
-        })),
-      }),
-      options,
-    ),
+    rdsClientFor(session).send(new ModifyDBParameterGroupCommand(parametersInput(group, values)), options),
   );
+}
+
+/** What is asked of RDS, also by `plan --aws-cli`. A static parameter waits for a reboot, and RDS refuses to be told otherwise. */
+export function parametersInput(group: string, values: readonly NewParameter[]): ModifyDBParameterGroupCommandInput {
+  return {
+    DBParameterGroupName: group,
+    Parameters: values.map(({ name, value, isDynamic }) => ({
+      ParameterName: name,
+      ParameterValue: value,
+      ApplyMethod: isDynamic ? 'immediate' : 'pending-reboot',
+    })),
+  };
 }
 
 export async function deleteParameterGroup(session: AwsSession, name: string): Promise<void> {

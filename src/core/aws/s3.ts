@@ -14,6 +14,7 @@ import {
   GetObjectCommand,
   GetPublicAccessBlockCommand,
   HeadBucketCommand,
+  type LambdaFunctionConfiguration,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
@@ -218,6 +219,8 @@ function tlsOnly(partition: string, bucket: string): object {
     ],
   };
 }
+
+export type LambdaNotification = LambdaFunctionConfiguration;
 
 export async function readNotification(session: AwsSession, bucket: string): Promise<NotificationConfiguration> {
   const { $metadata, ...configuration } = await ask(

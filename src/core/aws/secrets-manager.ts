@@ -2,6 +2,7 @@
 
 import {
   CreateSecretCommand,
+  type CreateSecretCommandInput,
   DeleteSecretCommand,
   DescribeSecretCommand,
   GetSecretValueCommand,
@@ -29,22 +30,23 @@ export async function findSecret(session: AwsSession, name: string): Promise<Sec
   return { arn: replied(reply.ARN, 'ARN'), tags: tagsOf(reply.Tags) };
 }
 
-export async function createSecret(
-  session: AwsSession,
-  secret: { name: string; description: string; text: string; tags: Tags },
-): Promise<string> {
+export interface NewSecret {
+  name: string;
+  description: string;
+  text: string;
+  tags: Tags;
+}
+
+export async function createSecret(session: AwsSession, secret: NewSecret): Promise<string> {
   const reply = await ask(session, 'secretsmanager:CreateSecret', `making the secret ${secret.name}`, (options) =>
-    clientFor(session).send(
-      new CreateSecretCommand({
-        Name: secret.name,
-        Description: secret.description,
-        SecretString: secret.text,
-        Tags: tagList(secret.tags),
-      }),
-      options,
-    ),
+    clientFor(session).send(new CreateSecretCommand(secretInput(secret)), options),
   );
   return replied(reply.ARN, 'ARN');
+}
+
+/** What is asked of Secrets Manager, also by `plan --aws-cli`. */
+export function secretInput({ name, description, text, tags }: NewSecret): CreateSecretCommandInput {
+  return { Name: name, Description: description, SecretString: text, Tags: tagList(tags) };
 }
 
 export async function readSecret(session: AwsSession, id: string): Promise<string> {

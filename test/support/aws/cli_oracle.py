@@ -2,7 +2,8 @@
 
 Takes each `aws SERVICE COMMAND …` of a script apart as bash would, finds the operation and the members that its words stand
 for in Amazon's own model, and prints one {"service", "operation", "input"} a line, or exits 1 naming what is unknown.
-Variables keep a value of their own name, so that whatever depends on them can still be checked.
+Variables keep a value of their own name, so that whatever depends on them can still be checked. A value is read from the file
+that it names, and from what is piped in, as the command line does.
 """
 
 import json
@@ -27,9 +28,10 @@ def main(path):
         text = found.group(1)
         if "$(" in line[: found.start(1)] or re.match(r"\w+=\$\(", line):
             text = text[: text.rindex(")")]
-        words = shlex.split(re.sub(r'"\$(\w+)"', r"var-\1", text))
+        words = words_of(text)
+        piped = re.search(r"printf '%s' (.*) \| $", line[: found.start(1)])
         try:
-            call = read(words[1:])
+            call = read(words[1:], " ".join(words_of(piped.group(1))) if piped else None)
         except Exception as error:
             wrong.append(f"{' '.join(words[:3])}: {error}")
             continue
@@ -39,7 +41,19 @@ def main(path):
     return 1 if wrong else 0
 
 
-def read(words):
+def words_of(text):
+    return shlex.split(re.sub(r'"\$(\w+)"', r"var-\1", text))
+
+
+def text_of(value, piped):
+    if value == "file:///dev/stdin":
+        return piped
+    if value.startswith("file:///"):
+        return open(value[len("file://") :]).read()
+    return value
+
+
+def read(words, piped):
     service, command, *rest = words
     model = SESSION.get_service_model(SERVICES.get(service, service))
     if command == "wait":
@@ -70,7 +84,7 @@ def read(words):
         if shape.type_name == "boolean":
             given[name] = True
             continue
-        value, at = rest[at], at + 1
+        value, at = text_of(rest[at], piped), at + 1
         if shape.type_name in ("structure", "list", "map"):
             value = json.loads(value)
         elif shape.type_name in ("integer", "long"):

@@ -1,29 +1,42 @@
 /** A call of AWS as a line for a shell: quoted so that it can be pasted, what is not known yet as a variable. Pure. */
 
+import type { IdName } from './record.ts';
+
 export interface CliCommand {
   service: string;
   /** As the API calls it: `CreateDBInstance`; or `wait …` as the command line does. */
   operation: string;
   input: object;
-  /** Takes something of the answer into a variable for the commands that follow. */
-  assigns?: { variable: string; query: string };
+  /** Takes something of the answer into a variable for the commands that follow: an id that steps tell each other, or another. */
+  assigns?: { query: string } & ({ id: IdName } | { variable: string });
   /** Text that the command reads, with variables in it: secrets stand in no argument. */
   stdin?: string;
 }
+
+/** A command; or a line of the shell as it is, such as a remark. */
+export type CliLine = CliCommand | string;
 
 /** Stands for the value of a shell variable within an input. */
 export function variable(name: string): string {
   return `{{${name}}}`;
 }
 
+/** The variable in which the commands keep an id. */
+export function variableOf(id: IdName): string {
+  return id.toUpperCase();
+}
+
 const SERVICES: Readonly<Record<string, string>> = { s3: 's3api' };
 
-export function renderCommand({ service, operation, input, assigns, stdin }: CliCommand): string {
+export function renderLine(line: CliLine): string {
+  if (typeof line === 'string') return line;
+  const { service, operation, input, assigns, stdin } = line;
   const options = Object.entries<unknown>({ ...input }).flatMap(([name, value]) => optionOf(name, value));
   const command = ['aws', SERVICES[service] ?? service, kebab(operation), ...options].join(' ');
   const fed = stdin === undefined ? command : `printf '%s' ${quote(stdin)} | ${command}`;
   if (assigns === undefined) return fed;
-  return `${assigns.variable}=$(${fed} --query ${quote(assigns.query)} --output text)`;
+  const name = 'id' in assigns ? variableOf(assigns.id) : assigns.variable;
+  return `${name}=$(${fed} --query ${quote(assigns.query)} --output text)`;
 }
 
 function optionOf(name: string, value: unknown): string[] {

@@ -4,6 +4,7 @@ import type { AwsSession } from '../../aws/session.ts';
 import { PIPELINE_TAG, type Tags } from '../../aws/tags.ts';
 import type { AwsConfig, Config } from '../../config.ts';
 import { CdcError } from '../../errors.ts';
+import type { CliLine } from './cli-command.ts';
 import type { AwsNames } from './names.ts';
 import type { Place } from './place.ts';
 import type { IdName, Ids } from './record.ts';
@@ -112,8 +113,11 @@ export interface Resource {
   holds?: (context: AwsContext) => Promise<string>;
   /** What of it `remove` removes, where that is not all of its title. */
   removes?: string;
-  /** Of a step that makes roles: what they are, for those who make them by hand. */
-  roles?: readonly OwnRole[];
+  /**
+   * What `create` asks for, as commands of the AWS CLI, made from the same inputs. Ids that only AWS can say are variables,
+   * which the command that makes the thing assigns. Absent: only cdc can take this step.
+   */
+  commands?: (context: AwsContext) => readonly CliLine[];
   /** Returns when it has gone. Absent: it stays, or goes with what it belongs to. */
   remove?: (context: AwsContext) => Promise<void>;
 }

@@ -3,6 +3,7 @@
 import { isAwsError } from '../../../aws/aws-error.ts';
 import {
   bucketSecurity,
+  bucketSettings,
   bucketTags,
   createBucket,
   deleteBucket,
@@ -13,10 +14,11 @@ import {
   someKeys,
   tagBucket,
 } from '../../../aws/s3.ts';
-import { PIPELINE_TAG } from '../../../aws/tags.ts';
+import { PIPELINE_TAG, tagList } from '../../../aws/tags.ts';
 import { repeatWhile } from '../../../aws/wait.ts';
 import type { BucketPlace } from '../../../config.ts';
 import { CdcError } from '../../../errors.ts';
+import type { CliCommand } from '../cli-command.ts';
 import { type Actual, type AwsContext, compare, owned, type Resource } from '../resource.ts';
 
 export function bucket(role: 'staging' | 'lake' | 'code', place: BucketPlace): Resource {
@@ -48,6 +50,7 @@ export function bucket(role: 'staging' | 'lake' | 'code', place: BucketPlace): R
       await finish(context);
     },
     mend: (context) => finish(context),
+    commands,
     async holds({ session }) {
       const keys = await someKeys(session, { bucket: name, prefix: '', limit: 1000 });
       if (keys.length === 0) return '';
@@ -109,6 +112,24 @@ export function bucket(role: 'staging' | 'lake' | 'code', place: BucketPlace): R
       }),
       // A versioned target makes DMS time out, and keeps what merge deletes.
       ...compare({ versioned: [is.isVersioned, false] }, false),
+    ];
+  }
+
+  function commands({ place: { partition, region }, tags }: AwsContext): CliCommand[] {
+    const { publicAccess, ownership, policy, lifecycle } = bucketSettings(partition, name);
+    const s3 = (operation: string, more: object): CliCommand => ({
+      service: 's3',
+      operation,
+      input: { Bucket: name, ...more },
+    });
+    return [
+      // The SDK says the region by itself.
+      s3('CreateBucket', region === 'us-east-1' ? {} : { CreateBucketConfiguration: { LocationConstraint: region } }),
+      s3('PutBucketTagging', { Tagging: { TagSet: tagList(tags) } }),
+      s3('PutPublicAccessBlock', publicAccess),
+      s3('PutBucketOwnershipControls', ownership),
+      s3('PutBucketPolicy', policy),
+      s3('PutBucketLifecycleConfiguration', lifecycle),
     ];
   }
 

@@ -1,6 +1,6 @@
 /** The authorities that signed the source, as DMS is told them (guide, section 5.1: there DMS speaks without TLS). */
 
-import { deleteCertificate, findCertificate, importCertificate } from '../../../aws/dms.ts';
+import { certificateInput, deleteCertificate, findCertificate, importCertificate } from '../../../aws/dms.ts';
 import type { SourceConfig } from '../../../config.ts';
 import { CdcError } from '../../../errors.ts';
 import { owned, type Resource } from '../resource.ts';
@@ -33,6 +33,21 @@ export function certificate(id: string, source: SourceConfig): Resource {
       const pem = await authoritiesOf(source, place.region);
       if (pem === undefined) throw new CdcError('source.tls', 'telling DMS who signed the source: nobody is named');
       await importCertificate(session, { id, pem, tags });
+    },
+    commands({ place, tags }) {
+      const own = source.kind === 'private' ? undefined : source.tls.ca;
+      const pem = own ?? 'rds-ca.pem';
+      return [
+        ...(own === undefined
+          ? [`curl -fso ${pem} https://truststore.pki.rds.amazonaws.com/${place.region}/${place.region}-bundle.pem`]
+          : []),
+        {
+          service: 'dms',
+          operation: 'ImportCertificate',
+          input: certificateInput({ id, pem: `file://${pem}`, tags }),
+          assigns: { id: 'certificate', query: 'Certificate.CertificateArn' },
+        },
+      ];
     },
     async remove({ session }) {
       const found = await findCertificate(session, id);

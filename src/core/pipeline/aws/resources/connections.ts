@@ -1,6 +1,12 @@
 /** The connection tests: DMS starts no task before both have succeeded (guide, sections 5.1 and 5.2). */
 
-import { type Connection, type ConnectionPair, findConnection, testConnection } from '../../../aws/dms.ts';
+import {
+  type Connection,
+  type ConnectionPair,
+  connectionInput,
+  findConnection,
+  testConnection,
+} from '../../../aws/dms.ts';
 import type { AwsSession } from '../../../aws/session.ts';
 import { repeatWhile, waitFor } from '../../../aws/wait.ts';
 import { CdcError } from '../../../errors.ts';
@@ -49,18 +55,27 @@ export function connections(): Resource {
     },
     create: (context) => test(context),
     mend: (context) => test(context),
+    commands: (context) =>
+      SIDES.flatMap((side) => {
+        const pair = pairOf(context, side);
+        const Filters = [
+          { Name: 'endpoint-arn', Values: [pair.endpointArn] },
+          { Name: 'replication-instance-arn', Values: [pair.instanceArn] },
+        ];
+        return [
+          { service: 'dms', operation: 'TestConnection', input: connectionInput(pair) },
+          { service: 'dms', operation: 'wait test-connection-succeeds', input: { Filters } },
+        ];
+      }),
   };
 
   async function test(context: AwsContext): Promise<void> {
     await Promise.all(
-      SIDES.map(({ name, idName }) =>
+      SIDES.map((side) =>
         testUntilSuccessful(context.session, {
-          side: name,
-          pair: {
-            endpointArn: idOf(context, idName),
-            instanceArn: idOf(context, 'replication_instance'),
-          },
-          report: (state) => context.report('connections', `${name} ${state}`),
+          side: side.name,
+          pair: pairOf(context, side),
+          report: (state) => context.report('connections', `${side.name} ${state}`),
         }),
       ),
     );
@@ -97,10 +112,11 @@ function isRoleUnknown(error: CdcError): boolean {
 }
 
 function connectionOf(context: AwsContext, side: Side): Promise<Connection | undefined> {
-  return findConnection(context.session, {
-    endpointArn: idOf(context, side.idName),
-    instanceArn: idOf(context, 'replication_instance'),
-  });
+  return findConnection(context.session, pairOf(context, side));
+}
+
+function pairOf(context: AwsContext, { idName }: Side): ConnectionPair {
+  return { endpointArn: idOf(context, idName), instanceArn: idOf(context, 'replication_instance') };
 }
 
 /** Causes as they have been met (reference: aws 7.3). */

@@ -16,6 +16,7 @@ const UNTIL_REACHABLE = { isTooEarly: (error: CdcError) => error.code === 'sourc
 
 export function binlogRetention(source: RdsSource): Resource {
   const wanted = source.binlogRetentionHours;
+  const statement: Statement = ['CALL mysql.rds_set_configuration(?, ?)', ['binlog retention hours', wanted]];
   return {
     id: 'binlog-retention',
     guideSection: '3',
@@ -33,15 +34,12 @@ export function binlogRetention(source: RdsSource): Resource {
       }),
     create: (context) => setRetention(context),
     mend: (context) => setRetention(context),
+    commands: () => [`# SQL, as ${source.user}: ${formatStatement(statement)}`],
   };
 
   async function setRetention(context: AwsContext): Promise<void> {
-    await bySql(context, source, (run) =>
-      run('setting how long the binlog is kept', 'CALL mysql.rds_set_configuration(?, ?)', [
-        'binlog retention hours',
-        wanted,
-      ]),
-    );
+    const [sql, values] = statement;
+    await bySql(context, source, (run) => run('setting how long the binlog is kept', sql, values));
   }
 }
 
@@ -57,6 +55,10 @@ export function users(secretName: string, source: RdsSource, config: Pick<Config
     look: (context) => lookBySql(context, source, lookAtUser),
     create: (context) => makeUser(context),
     mend: (context) => makeUser(context),
+    commands: () => [
+      `# SQL, as ${source.user}, with the password of the secret ${secretName}:`,
+      ...userStatements(schemas, '…').map((statement) => `#   ${formatStatement(statement)}`),
+    ],
   };
 
   async function lookAtUser(run: RunStatement): Promise<Actual> {
@@ -90,14 +92,33 @@ export function users(secretName: string, source: RdsSource, config: Pick<Config
     const { session } = context;
     const { password } = parseSourceSecret(await readSecret(session, idOf(context, 'secret')), secretName);
     await bySql(context, source, async (run) => {
-      const doing = `making the database user ${DMS_USER}`;
-      await run(doing, 'CREATE USER IF NOT EXISTS ?@? IDENTIFIED BY ? REQUIRE SSL', [DMS_USER, '%', password]);
-      await run(doing, 'ALTER USER ?@? IDENTIFIED BY ? REQUIRE SSL', [DMS_USER, '%', password]);
-      await run(doing, 'GRANT REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO ?@?', [DMS_USER, '%']);
-      for (const schema of schemas)
-        await run(doing, `GRANT SELECT ON ${schema === '*' ? '*' : quoteName(schema)}.* TO ?@?`, [DMS_USER, '%']);
+      for (const [sql, values] of userStatements(schemas, password))
+        await run(`making the database user ${DMS_USER}`, sql, values);
     });
   }
+}
+
+type Statement = readonly [sql: string, values: readonly (string | number)[]];
+
+function userStatements(schemas: readonly string[], password: string): Statement[] {
+  const who = [DMS_USER, '%'];
+  return [
+    ['CREATE USER IF NOT EXISTS ?@? IDENTIFIED BY ? REQUIRE SSL', [...who, password]],
+    ['ALTER USER ?@? IDENTIFIED BY ? REQUIRE SSL', [...who, password]],
+    ['GRANT REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO ?@?', who],
+    ...schemas.map(
+      (schema): Statement => [`GRANT SELECT ON ${schema === '*' ? '*' : quoteName(schema)}.* TO ?@?`, who],
+    ),
+  ];
+}
+
+/** To be read: none of our values has a quote in it. */
+function formatStatement([sql, values]: Statement): string {
+  const left = [...values];
+  return `${sql.replace(/\?/g, () => {
+    const value = left.shift() ?? '';
+    return typeof value === 'number' ? String(value) : `'${value}'`;
+  })};`;
 }
 
 /** Schemas as GRANT writes them: it knows % and _ as cdc.yaml does, and \_ for the character; `*` where that is not enough. */

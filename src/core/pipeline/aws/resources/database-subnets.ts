@@ -1,11 +1,22 @@
 /** Where the database may be, in a network of the user's own; in the default VPC RDS needs to be told nothing. */
 
 import { isAwsError } from '../../../aws/aws-error.ts';
-import { createDatabaseSubnets, deleteDatabaseSubnets, findDatabaseSubnets } from '../../../aws/rds-subnets.ts';
+import {
+  createDatabaseSubnets,
+  databaseSubnetsInput,
+  deleteDatabaseSubnets,
+  findDatabaseSubnets,
+} from '../../../aws/rds-subnets.ts';
 import { repeatWhile } from '../../../aws/wait.ts';
-import { compare, owned, type Resource } from '../resource.ts';
+import { type AwsContext, compare, owned, type Resource } from '../resource.ts';
 
 export function databaseSubnets(name: string): Resource {
+  const group = ({ place, tags }: AwsContext) => ({
+    name,
+    description: 'cdc: where the database may be',
+    subnetIds: place.subnets.map(({ id }) => id),
+    tags,
+  });
   return {
     id: 'database-subnets',
     guideSection: '3',
@@ -25,13 +36,10 @@ export function databaseSubnets(name: string): Resource {
         differences: compare({ vpc: [found.vpcId, context.place.vpcId] }, false),
       });
     },
-    create: ({ session, place, tags }) =>
-      createDatabaseSubnets(session, {
-        name,
-        description: 'cdc: where the database may be',
-        subnetIds: place.subnets.map(({ id }) => id),
-        tags,
-      }),
+    create: (context) => createDatabaseSubnets(context.session, group(context)),
+    commands: (context) => [
+      { service: 'rds', operation: 'CreateDBSubnetGroup', input: databaseSubnetsInput(group(context)) },
+    ],
     remove: ({ session }) =>
       repeatWhile(
         session,

@@ -6,7 +6,9 @@ import {
   type DatabaseInstance,
   deleteInstance,
   findInstance,
+  instanceInput,
   modifyInstance,
+  type NewInstance,
 } from '../../../aws/rds.ts';
 import { repeatWhile, waitFor } from '../../../aws/wait.ts';
 import type { RdsSource } from '../../../config.ts';
@@ -24,6 +26,17 @@ export function database(
   source: RdsSource,
 ): Resource {
   const { id } = options;
+  const wanted = (context: AwsContext): NewInstance => ({
+    id,
+    instanceClass: source.instanceClass,
+    storageGb: source.storageGb,
+    version: options.version,
+    user: source.user,
+    parameterGroup: options.parameterGroup,
+    subnetGroup: options.subnetGroup,
+    securityGroups: [idOf(context, 'database_security_group')],
+    tags: context.tags,
+  });
   return {
     id: 'database',
     guideSection: '3',
@@ -60,23 +73,21 @@ export function database(
             differences: differencesOf(context, found),
           });
     },
-    create: (context) =>
-      createInstance(context.session, {
-        id,
-        instanceClass: source.instanceClass,
-        storageGb: source.storageGb,
-        version: options.version,
-        user: source.user,
-        parameterGroup: options.parameterGroup,
-        subnetGroup: options.subnetGroup,
-        securityGroups: [idOf(context, 'database_security_group')],
-        tags: context.tags,
-      }),
+    create: (context) => createInstance(context.session, wanted(context)),
+    commands: (context) => [
+      { service: 'rds', operation: 'CreateDBInstance', input: instanceInput(wanted(context)) },
+      { service: 'rds', operation: 'wait db-instance-available', input: { DBInstanceIdentifier: id } },
+      {
+        service: 'rds',
+        operation: 'DescribeDBInstances',
+        input: { DBInstanceIdentifier: id },
+        assigns: { id: 'database_host', query: 'DBInstances[0].Endpoint.Address' },
+      },
+    ],
     async mend(context, differences) {
       await untilAvailable(context);
-      const wanted = new Map(differences.map((difference) => [difference.what, difference]));
-      const isWrong = (what: string) => wanted.has(what);
-      if (![...wanted.keys()].some((what) => what !== 'status')) return;
+      const isWrong = (what: string) => differences.some((difference) => difference.what === what);
+      if (!differences.some(({ what }) => what !== 'status')) return;
       await modifyInstance(context.session, id, {
         ...(isWrong('class') && { instanceClass: source.instanceClass }),
         ...(isWrong('storage') && { storageGb: source.storageGb }),

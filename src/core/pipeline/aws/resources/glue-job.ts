@@ -1,12 +1,13 @@
 /** The Glue job that merges (guide, section 10): its code in a bucket, the job, and the clock that starts it every hour. */
 
-import { createJob, deleteJob, findJob, type JobSettings, updateJob } from '../../../aws/glue-job.ts';
+import { createJob, deleteJob, findJob, type JobSettings, jobInput, updateJob } from '../../../aws/glue-job.ts';
 import {
   changeSchedule,
   createSchedule,
   deleteSchedule,
   findSchedule,
   type Schedule,
+  scheduleInput,
   startSchedule,
 } from '../../../aws/glue-schedule.ts';
 import { findObject, lookAtBucket, writeObject } from '../../../aws/s3.ts';
@@ -96,6 +97,9 @@ export function glueJob(names: AwsNames, code: JobPackage, config: Config): Reso
     },
     create: (context) => createJob(context.session, settings(context), context.tags),
     mend: (context) => updateJob(context.session, settings(context)),
+    commands: (context) => [
+      { service: 'glue', operation: 'CreateJob', input: jobInput(settings(context), context.tags) },
+    ],
     remove: ({ session }) => deleteJob(session, names.job),
   };
 }
@@ -124,6 +128,7 @@ export function sweep(names: AwsNames): Resource {
       });
     },
     create: (context) => createSchedule(context.session, schedule, context.tags),
+    commands: ({ tags }) => [{ service: 'glue', operation: 'CreateTrigger', input: scheduleInput(schedule, tags) }],
     async mend({ session }, differences) {
       if (differences.some(({ what }) => what !== 'state')) await changeSchedule(session, schedule);
       if (differences.some(({ what }) => what === 'state')) await startSchedule(session, names.sweep);

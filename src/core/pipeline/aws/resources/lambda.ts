@@ -1,20 +1,13 @@
-/** The function that starts the merge when a file arrives, and the trigger (guide, section 11). */
+/** The function that starts the merge when a file arrives (guide, section 11). */
 
-import { isAwsError } from '../../../aws/aws-error.ts';
 import {
-  allowBucket,
   createFunction,
   deleteFunction,
   findFunction,
-  permissionsOf,
-  removePermission,
   updateFunctionCode,
   updateFunctionSettings,
 } from '../../../aws/lambda.ts';
-import { lookAtBucket, readNotification, writeNotification } from '../../../aws/s3.ts';
-import { ifFound } from '../../../aws/session.ts';
-import { repeatWhile, waitFor } from '../../../aws/wait.ts';
-import type { BucketPlace } from '../../../config.ts';
+import { waitFor } from '../../../aws/wait.ts';
 import { CdcError } from '../../../errors.ts';
 import type { LambdaPackage } from '../../aws-run/lambda-package.ts';
 import { type AwsContext, compare, idOf, owned, type Resource } from '../resource.ts';
@@ -75,6 +68,16 @@ export function lambda(name: string, code: LambdaPackage): Resource {
         await updateFunctionSettings(context.session, settings(context));
     },
     settle: (context) => untilReady(context),
+    commands: () => [
+      // Its code is packed by cdc.
+      '# cdc init --only lambda',
+      {
+        service: 'lambda',
+        operation: 'GetFunction',
+        input: { FunctionName: name },
+        assigns: { id: 'function', query: 'Configuration.FunctionArn' },
+      },
+    ],
     remove: ({ session }) => deleteFunction(session, name),
   };
 
@@ -94,87 +97,5 @@ export function lambda(name: string, code: LambdaPackage): Resource {
       boundSeconds: 300,
       onLook: (seen) => context.report('lambda', seen?.state ?? 'absent'),
     });
-  }
-}
-
-export function trigger(names: { function: string; pipeline: string }, staging: BucketPlace): Resource {
-  const statement = 'cdc-staging';
-  const notificationId = `cdc-${names.pipeline}`;
-  const prefix = staging.prefix === '' ? '' : `${staging.prefix}/`;
-  const arnOfBucket = ({ place }: AwsContext) => `arn:${place.partition}:s3:::${staging.bucket}`;
-
-  return {
-    id: 'trigger',
-    guideSection: '11',
-    title: `trigger: files in s3://${staging.bucket}/${prefix} call ${names.function}`,
-    needs: ['lambda', 'staging-bucket'],
-    expectedSeconds: 10,
-    rights: ['lambda:AddPermission', 'lambda:RemovePermission', 's3:PutBucketNotification'],
-    async look(context) {
-      const { session } = context;
-      if ((await lookAtBucket(session, staging.bucket)) !== 'ours') return { state: 'absent' };
-      const [permissions, notification] = await Promise.all([
-        permissionsOf(session, names.function),
-        readNotification(session, staging.bucket),
-      ]);
-      const ours = notification.LambdaFunctionConfigurations?.find(({ Id }) => Id === notificationId);
-      const isAllowed = permissions.includes(statement);
-      if (ours === undefined && !isAllowed) return { state: 'absent' };
-      const rules = ours?.Filter?.Key?.FilterRules ?? [];
-      return {
-        state: 'ours',
-        ids: {},
-        differences: compare({
-          permission: [isAllowed ? 'given' : 'missing', 'given'],
-          notification: [ours?.LambdaFunctionArn, context.ids.get('function')],
-          prefix: [rules.find(({ Name }) => Name?.toLowerCase() === 'prefix')?.Value ?? '', prefix],
-        }),
-      };
-    },
-    create: (context) => make(context),
-    mend: (context) => make(context),
-    async remove({ session }) {
-      await ifFound(
-        (async () => {
-          const { LambdaFunctionConfigurations = [], ...others } = await readNotification(session, staging.bucket);
-          const kept = LambdaFunctionConfigurations.filter(({ Id }) => Id !== notificationId);
-          if (kept.length < LambdaFunctionConfigurations.length)
-            await writeNotification(session, staging.bucket, { ...others, LambdaFunctionConfigurations: kept });
-        })(),
-      );
-      await removePermission(session, names.function, statement);
-    },
-  };
-
-  /** The permission first: S3 asks at once whether it may call the function. */
-  async function make(context: AwsContext): Promise<void> {
-    const { session } = context;
-    await allowBucket(session, { name: names.function, statement, bucketArn: arnOfBucket(context) });
-    await repeatWhile(
-      session,
-      { isTooEarly: (error) => isAwsError(error, 'not-yet', 'wrong-state'), boundSeconds: 120 },
-      async () => {
-        const { LambdaFunctionConfigurations = [], ...others } = await readNotification(session, staging.bucket);
-        await writeNotification(session, staging.bucket, {
-          ...others,
-          LambdaFunctionConfigurations: [
-            ...LambdaFunctionConfigurations.filter(({ Id }) => Id !== notificationId),
-            {
-              Id: notificationId,
-              LambdaFunctionArn: idOf(context, 'function'),
-              Events: ['s3:ObjectCreated:*'],
-              Filter: {
-                Key: {
-                  FilterRules: [
-                    ...(prefix === '' ? [] : [{ Name: 'prefix' as const, Value: prefix }]),
-                    { Name: 'suffix', Value: '.csv' },
-                  ],
-                },
-              },
-            },
-          ],
-        });
-      },
-    );
   }
 }

@@ -1,6 +1,13 @@
 /** Log groups, made before their services make them: those keep every line for ever. */
 
-import { createLogGroup, deleteLogGroup, findLogGroup, setRetention } from '../../../aws/logs.ts';
+import {
+  createLogGroup,
+  deleteLogGroup,
+  findLogGroup,
+  logGroupInput,
+  retentionInput,
+  setRetention,
+} from '../../../aws/logs.ts';
 import { type AwsContext, compare, owned, type Resource, together } from '../resource.ts';
 
 const KEEP_DAYS = 14;
@@ -38,6 +45,11 @@ export function logGroups(names: readonly string[]): Resource {
       ),
     create: (context) => make(context),
     mend: (context) => make(context),
+    commands: ({ tags }) =>
+      names.flatMap((name) => [
+        { service: 'logs', operation: 'CreateLogGroup', input: logGroupInput(name, tags) },
+        { service: 'logs', operation: 'PutRetentionPolicy', input: retentionInput(name, KEEP_DAYS) },
+      ]),
     async remove({ session }) {
       for (const name of names) await deleteLogGroup(session, name);
     },

@@ -5,12 +5,14 @@ import {
   createParameterGroup,
   deleteParameterGroup,
   findParameterGroup,
+  parameterGroupInput,
+  parametersInput,
   parametersOf,
 } from '../../../aws/rds.ts';
-import { type Difference, owned, type Resource } from '../resource.ts';
+import { type AwsContext, type Difference, owned, type Resource } from '../resource.ts';
 
 /** What DMS needs of the binlog (reference: aws 3.2), and TLS for everybody. */
-export const PARAMETERS: Readonly<Record<string, string>> = {
+const PARAMETERS: Readonly<Record<string, string>> = {
   binlog_format: 'ROW',
   binlog_row_image: 'full',
   binlog_checksum: 'NONE',
@@ -18,6 +20,12 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
 };
 
 export function parameterGroup(name: string, family: string): Resource {
+  const group = ({ tags }: AwsContext) => ({
+    name,
+    family,
+    description: 'binlog for change data capture by cdc',
+    tags,
+  });
   return {
     id: 'parameter-group',
     guideSection: '3',
@@ -43,8 +51,7 @@ export function parameterGroup(name: string, family: string): Resource {
         differences.push({ what: 'family', is: found.family, wanted: family, isMendable: false });
       return owned(context, `parameter group ${name}`, found.tags, { differences });
     },
-    create: ({ session, tags }) =>
-      createParameterGroup(session, { name, family, description: 'binlog for change data capture by cdc', tags }),
+    create: (context) => createParameterGroup(context.session, group(context)),
     async mend({ session }, differences) {
       const set = await parametersOf(session, name, Object.keys(PARAMETERS));
       await changeParameters(
@@ -57,6 +64,18 @@ export function parameterGroup(name: string, family: string): Resource {
         })),
       );
     },
+    commands: (context) => [
+      { service: 'rds', operation: 'CreateDBParameterGroup', input: parameterGroupInput(group(context)) },
+      {
+        service: 'rds',
+        operation: 'ModifyDBParameterGroup',
+        // Nothing runs with them yet, so all may wait for the start of the database.
+        input: parametersInput(
+          name,
+          Object.entries(PARAMETERS).map(([what, value]) => ({ name: what, value, isDynamic: false })),
+        ),
+      },
+    ],
     remove: ({ session }) => deleteParameterGroup(session, name),
   };
 }

@@ -9,6 +9,9 @@ import {
   deleteSubnetGroup,
   findReplicationInstance,
   findSubnetGroup,
+  type NewReplicationInstance,
+  replicationInstanceInput,
+  subnetGroupInput,
 } from '../../../aws/dms.ts';
 import { repeatWhile, waitFor } from '../../../aws/wait.ts';
 import { CdcError } from '../../../errors.ts';
@@ -21,6 +24,12 @@ const LOOK_SECONDS = 30;
 const UNTIL_ROLES_ARE_KNOWN = { isTooEarly: (error: CdcError) => isAwsError(error, 'not-yet'), boundSeconds: 120 };
 
 export function subnetGroup(id: string): Resource {
+  const group = ({ place, tags }: AwsContext) => ({
+    id,
+    description: 'cdc: where the replication instance may be',
+    subnetIds: place.subnets.map((subnet) => subnet.id),
+    tags,
+  });
   return {
     id: 'subnet-group',
     guideSection: '5.3',
@@ -41,15 +50,11 @@ export function subnetGroup(id: string): Resource {
         differences: compare({ vpc: [found.vpcId, context.place.vpcId] }, false),
       });
     },
-    create: ({ session, place, tags }) =>
-      repeatWhile(session, UNTIL_ROLES_ARE_KNOWN, () =>
-        createSubnetGroup(session, {
-          id,
-          description: 'cdc: where the replication instance may be',
-          subnetIds: place.subnets.map((subnet) => subnet.id),
-          tags,
-        }),
-      ),
+    create: (context) =>
+      repeatWhile(context.session, UNTIL_ROLES_ARE_KNOWN, () => createSubnetGroup(context.session, group(context))),
+    commands: (context) => [
+      { service: 'dms', operation: 'CreateReplicationSubnetGroup', input: subnetGroupInput(group(context)) },
+    ],
     remove: ({ session }) =>
       // The instance has gone for DMS before it has gone for the group.
       repeatWhile(
@@ -68,6 +73,11 @@ export function replicationInstance(options: {
   subnetGroup: string;
 }): Resource {
   const { id, instanceClass, isPublic, version } = options;
+  const wanted = (context: AwsContext): NewReplicationInstance => ({
+    ...options,
+    securityGroups: [idOf(context, 'dms_security_group')],
+    tags: context.tags,
+  });
   return {
     id: 'replication-instance',
     guideSection: '5.3',
@@ -110,19 +120,22 @@ export function replicationInstance(options: {
       });
     },
     create: async (context) => {
-      const { session, tags } = context;
-      await repeatWhile(session, UNTIL_ROLES_ARE_KNOWN, () =>
-        createReplicationInstance(session, {
-          id,
-          instanceClass,
-          isPublic,
-          version,
-          subnetGroup: options.subnetGroup,
-          securityGroups: [idOf(context, 'dms_security_group')],
-          tags,
-        }),
-      );
+      const { session } = context;
+      await repeatWhile(session, UNTIL_ROLES_ARE_KNOWN, () => createReplicationInstance(session, wanted(context)));
     },
+    commands: (context) => [
+      {
+        service: 'dms',
+        operation: 'CreateReplicationInstance',
+        input: replicationInstanceInput(wanted(context)),
+        assigns: { id: 'replication_instance', query: 'ReplicationInstance.ReplicationInstanceArn' },
+      },
+      {
+        service: 'dms',
+        operation: 'wait replication-instance-available',
+        input: { Filters: [{ Name: 'replication-instance-id', Values: [id] }] },
+      },
+    ],
     async mend(context, differences) {
       await untilAvailable(context);
       if (differences.some(({ what }) => what === 'class'))

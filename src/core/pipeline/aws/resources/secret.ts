@@ -3,11 +3,21 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { isAwsError } from '../../../aws/aws-error.ts';
-import { createSecret, deleteSecret, findSecret, readSecret, writeSecret } from '../../../aws/secrets-manager.ts';
+import {
+  createSecret,
+  deleteSecret,
+  findSecret,
+  readSecret,
+  secretInput,
+  writeSecret,
+} from '../../../aws/secrets-manager.ts';
 import { repeatWhile } from '../../../aws/wait.ts';
 import type { SourceConfig } from '../../../config.ts';
 import { CdcError } from '../../../errors.ts';
+import { variable } from '../cli-command.ts';
 import { type AwsContext, compare, idOf, owned, type Resource } from '../resource.ts';
+
+const PASSWORD_LENGTH = 32;
 
 /** Our own user in the database: the master user's password changes every week, and its secret names no host. */
 export const DMS_USER = 'cdc_dms';
@@ -38,6 +48,12 @@ function parseJson(text: string): unknown {
 }
 
 export function secret(name: string, source: SourceConfig): Resource {
+  const wanted = ({ tags }: AwsContext, text: string) => ({
+    name,
+    description: 'cdc: how AWS DMS reaches the source database',
+    text,
+    tags,
+  });
   return {
     id: 'secret',
     guideSection: '5.1',
@@ -72,12 +88,8 @@ export function secret(name: string, source: SourceConfig): Resource {
         context.session,
         { isTooEarly: (error) => isAwsError(error, 'wrong-state'), boundSeconds: 300, everySeconds: 10 },
         async () => {
-          await createSecret(context.session, {
-            name,
-            description: 'cdc: how AWS DMS reaches the source database',
-            text: JSON.stringify(await secretOf(context, source)),
-            tags: context.tags,
-          });
+          const text = JSON.stringify(await secretOf(context, source));
+          await createSecret(context.session, wanted(context, text));
         },
       ),
     async mend(context) {
@@ -85,14 +97,34 @@ export function secret(name: string, source: SourceConfig): Resource {
       const is = secretSchema.safeParse(parseJson(await readSecret(context.session, arn))).data;
       await writeSecret(context.session, arn, JSON.stringify(await secretOf(context, source, is?.password)));
     },
+    commands: (context) => [
+      source.kind === 'url'
+        ? `read -rsp 'password of ${source.user}: ' DMS_PASSWORD`
+        : {
+            service: 'secretsmanager',
+            operation: 'GetRandomPassword',
+            input: { PasswordLength: PASSWORD_LENGTH, ExcludePunctuation: true },
+            assigns: { variable: 'DMS_PASSWORD', query: 'RandomPassword' },
+          },
+      {
+        service: 'secretsmanager',
+        operation: 'CreateSecret',
+        input: secretInput(wanted(context, 'file:///dev/stdin')),
+        stdin: JSON.stringify(withPassword(context, source, variable('DMS_PASSWORD'))),
+        assigns: { id: 'secret', query: 'ARN' },
+      },
+    ],
     remove: ({ session }) => deleteSecret(session, name),
   };
 }
 
 async function secretOf(context: AwsContext, source: SourceConfig, known?: string): Promise<SourceSecret> {
-  const host = source.kind === 'url' ? source.host : idOf(context, 'database_host');
-  const { username, port = 3306 } = addressOf(context, source);
   const password = source.kind === 'url' ? await context.sourcePassword() : (known ?? newPassword());
+  return withPassword(context, source, password);
+}
+
+function withPassword(context: AwsContext, source: SourceConfig, password: string): SourceSecret {
+  const { username, host = idOf(context, 'database_host'), port = 3306 } = addressOf(context, source);
   return { username, password, host, port };
 }
 
@@ -111,5 +143,5 @@ function addressOf({ ids }: AwsContext, source: SourceConfig): { username: strin
 /** Letters and digits: RDS refuses / " @, and DMS ; . : + in passwords. */
 function newPassword(): string {
   const letters = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789';
-  return Array.from({ length: 32 }, () => letters[randomInt(letters.length)]).join('');
+  return Array.from({ length: PASSWORD_LENGTH }, () => letters[randomInt(letters.length)]).join('');
 }

@@ -1,20 +1,20 @@
 /** Who may connect to the database: DMS by its group, and the operator's address (guide, section 3: there it is everybody). */
 
-import { isAwsError } from '../../../aws/aws-error.ts';
 import {
   allowIngress,
   createSecurityGroup,
-  deleteInterface,
-  deleteSecurityGroup,
   type FoundRule,
   findSecurityGroup,
   type IngressRule,
+  ingressInput,
   ingressRules,
-  interfacesOf,
+  type NewIngress,
   revokeIngress,
+  securityGroupInput,
 } from '../../../aws/ec2.ts';
-import { repeatWhile } from '../../../aws/wait.ts';
+import type { CliCommand } from '../cli-command.ts';
 import { type AwsContext, type Difference, idOf, owned, type Resource, together } from '../resource.ts';
+import { removeGroups } from './remove-groups.ts';
 
 const PORT = 3306;
 const HTTPS = 443;
@@ -31,13 +31,25 @@ interface Groups {
 export function securityGroups(
   names: Groups,
   options: {
-    openToWorld: boolean /** VPC endpoints stand in the group of DMS, which reaches them by a rule of its own. */;
+    openToWorld: boolean;
+    /** VPC endpoints stand in the group of DMS, which reaches them by a rule of its own. */
     hasEndpoints: boolean;
   },
 ): Resource {
   const { dms, database } = names;
   const all = [dms, ...(database === undefined ? [] : [database])];
 
+  const newGroup = ({ place, tags }: AwsContext, name: string) => ({
+    name,
+    description:
+      name === dms ? 'cdc: the replication instance; nobody may connect' : 'cdc: who may connect to the database',
+    vpcId: place.vpcId,
+    tags,
+  });
+  const endpointIngress = (context: AwsContext): NewIngress => {
+    const from = idOf(context, 'dms_security_group');
+    return { groupId: from, port: HTTPS, rule: { from, description: 'cdc VPC endpoints' } };
+  };
   const wantedRules = ({ place, ids }: AwsContext): IngressRule[] => {
     const dmsGroup = ids.get('dms_security_group');
     const from = options.openToWorld ? EVERYBODY : place.operator;
@@ -112,50 +124,42 @@ export function securityGroups(
     },
     create: (context) => make(context),
     mend: (context) => make(context),
-    async remove({ session, place }) {
-      const groups = await Promise.all(
-        [database, dms].map((name) =>
-          name === undefined ? undefined : findSecurityGroup(session, { name, vpcId: place.vpcId }),
-        ),
-      );
-      // The rule that names the other group first: it would keep that one.
-      for (const group of groups) {
-        if (group === undefined) continue;
-        const rules = await ingressRules(session, group.id);
-        await revokeIngress(
-          session,
-          group.id,
-          rules.map(({ id }) => id),
-        );
-      }
-      for (const group of groups)
-        if (group !== undefined)
-          // DMS and RDS take their interfaces away after they have gone; what DMS forgets is `available`.
-          await repeatWhile(
-            session,
-            { isTooEarly: (error) => isAwsError(error, 'wrong-state'), boundSeconds: 600, everySeconds: 10 },
-            async () => {
-              for (const { id, status } of await interfacesOf(session, group.id))
-                if (status === 'available') await deleteInterface(session, id);
-              await deleteSecurityGroup(session, group.id);
-            },
-          );
+    commands(context) {
+      const made = (name: string, id: 'dms_security_group' | 'database_security_group'): CliCommand => ({
+        service: 'ec2',
+        operation: 'CreateSecurityGroup',
+        input: securityGroupInput(newGroup(context, name)),
+        assigns: { id, query: 'GroupId' },
+      });
+      const allowed = (ingress: NewIngress): CliCommand => ({
+        service: 'ec2',
+        operation: 'AuthorizeSecurityGroupIngress',
+        input: ingressInput(ingress),
+      });
+      const groupId = idOf(context, 'database_security_group');
+      return [
+        made(dms, 'dms_security_group'),
+        ...(options.hasEndpoints ? [allowed(endpointIngress(context))] : []),
+        ...(database === undefined
+          ? []
+          : [
+              made(database, 'database_security_group'),
+              ...wantedRules(context).map((rule) => allowed({ groupId, port: PORT, rule })),
+            ]),
+      ];
     },
+    remove: (context) => removeGroups(context, [...(database === undefined ? [] : [database]), dms]),
   };
 
   async function make(context: AwsContext): Promise<void> {
-    const { session, place, tags } = context;
-    const ensure = async (name: string, description: string) =>
+    const { session, place } = context;
+    const ensure = async (name: string) =>
       (await findSecurityGroup(session, { name, vpcId: place.vpcId }))?.id ??
-      (await createSecurityGroup(session, { name, description, vpcId: place.vpcId, tags }));
-    context.ids.set('dms_security_group', await ensure(dms, 'cdc: the replication instance; nobody may connect'));
-    if (options.hasEndpoints) {
-      const from = idOf(context, 'dms_security_group');
-      const rule = { from, description: 'cdc VPC endpoints' };
-      await allowIngress(session, { groupId: from, port: HTTPS, rule });
-    }
+      (await createSecurityGroup(session, newGroup(context, name)));
+    context.ids.set('dms_security_group', await ensure(dms));
+    if (options.hasEndpoints) await allowIngress(session, endpointIngress(context));
     if (database === undefined) return;
-    context.ids.set('database_security_group', await ensure(database, 'cdc: who may connect to the database'));
+    context.ids.set('database_security_group', await ensure(database));
     const groupId = idOf(context, 'database_security_group');
     const wanted = wantedRules(context);
     const rules = await ingressRules(session, groupId);

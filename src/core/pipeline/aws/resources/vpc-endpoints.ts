@@ -9,11 +9,14 @@ import {
   createVpcEndpoint,
   deleteVpcEndpoints,
   vpcEndpoints as listVpcEndpoints,
+  type NewVpcEndpoint,
   routeTablesOf,
   type VpcEndpoint,
+  vpcEndpointInput,
 } from '../../../aws/vpc-endpoints.ts';
 import { waitFor } from '../../../aws/wait.ts';
 import { CdcError } from '../../../errors.ts';
+import { type CliCommand, variable } from '../cli-command.ts';
 import { type Actual, type AwsContext, compare, type Difference, idOf, type Resource } from '../resource.ts';
 
 export function vpcEndpoints(): Resource {
@@ -34,6 +37,7 @@ export function vpcEndpoints(): Resource {
     look,
     create: make,
     mend: make,
+    commands,
     settle: untilAvailable,
     async remove(context) {
       const { session, place } = context;
@@ -70,28 +74,56 @@ async function look(context: AwsContext): Promise<Actual> {
 }
 
 async function make(context: AwsContext): Promise<void> {
-  const { session, place, tags } = context;
+  const { session } = context;
   const { gateway, secrets, missingRoutes } = await standing(context);
-  const base = { vpcId: place.vpcId, tags };
   if (missingRoutes.length > 0)
-    if (gateway === undefined)
-      await createVpcEndpoint(session, {
-        ...base,
-        service: serviceOf(context, 's3'),
-        reach: { type: 'Gateway', routeTableIds: missingRoutes },
-      });
+    if (gateway === undefined) await createVpcEndpoint(session, toS3(context, missingRoutes));
     else await addRouteTables(session, gateway.id, missingRoutes);
-  if (secrets === undefined)
-    await createVpcEndpoint(session, {
-      ...base,
-      service: serviceOf(context, 'secretsmanager'),
-      // One zone: each costs by itself, and the replication instance is in one zone too.
-      reach: {
-        type: 'Interface',
-        subnetIds: place.subnets.slice(0, 1).map(({ id }) => id),
-        securityGroups: [idOf(context, 'dms_security_group')],
-      },
-    });
+  if (secrets === undefined) await createVpcEndpoint(session, toSecrets(context));
+}
+
+function toS3(context: AwsContext, routeTableIds: readonly string[]): NewVpcEndpoint {
+  const { place, tags } = context;
+  const reach = { type: 'Gateway', routeTableIds } as const;
+  return { service: serviceOf(context, 's3'), vpcId: place.vpcId, tags, reach };
+}
+
+function toSecrets(context: AwsContext): NewVpcEndpoint {
+  const { place, tags } = context;
+  return {
+    service: serviceOf(context, 'secretsmanager'),
+    vpcId: place.vpcId,
+    tags,
+    // One zone: each costs by itself, and the replication instance is in one zone too.
+    reach: {
+      type: 'Interface',
+      subnetIds: place.subnets.slice(0, 1).map(({ id }) => id),
+      securityGroups: [idOf(context, 'dms_security_group')],
+    },
+  };
+}
+
+function commands(context: AwsContext): CliCommand[] {
+  const { vpcId } = context.place;
+  const Filters = [
+    { Name: 'vpc-id', Values: [vpcId] },
+    { Name: 'association.main', Values: ['true'] },
+  ];
+  return [
+    {
+      service: 'ec2',
+      operation: 'DescribeRouteTables',
+      input: { Filters },
+      assigns: { variable: 'ROUTES', query: 'RouteTables[0].RouteTableId' },
+    },
+    { service: 'ec2', operation: 'CreateVpcEndpoint', input: vpcEndpointInput(toS3(context, [variable('ROUTES')])) },
+    {
+      service: 'ec2',
+      operation: 'CreateVpcEndpoint',
+      input: vpcEndpointInput(toSecrets(context)),
+      assigns: { id: 'secrets_host', query: 'VpcEndpoint.DnsEntries[0].DnsName' },
+    },
+  ];
 }
 
 /** What is there, ours and others': a route table takes one way to S3, whoever made it. */
