@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { S3Settings } from '@aws-sdk/client-database-migration-service';
 import { pythonOf } from '../python-environment.ts';
 import { type AwsClients, seenUntil } from './clients.ts';
 import { EMULATOR_PYTHON, REGION } from './emulator.ts';
@@ -63,8 +64,12 @@ export const MAPPINGS = JSON.stringify({
   ],
 });
 
-/** Roles, bucket, subnet group, an available instance and two endpoints; nothing is tested yet. */
-export async function makeDmsStack(clients: AwsClients, securityGroups: string[] = []): Promise<DmsStack> {
+/** Roles, bucket, subnet group, an available instance and two endpoints; nothing is tested yet. `target`: more of its settings. */
+export async function makeDmsStack(
+  clients: AwsClients,
+  securityGroups: string[] = [],
+  { database = DATABASE, target: settings = {} }: { database?: typeof DATABASE; target?: Partial<S3Settings> } = {},
+): Promise<DmsStack> {
   const { dms, s3 } = clients;
   await makeVpcRole(clients);
   const role = await makeRole(clients, 'p-dms-s3', 'dms.amazonaws.com', {
@@ -92,13 +97,13 @@ export async function makeDmsStack(clients: AwsClients, securityGroups: string[]
     EndpointIdentifier: 'p-source',
     EndpointType: 'source',
     EngineName: 'mysql',
-    ...DATABASE,
+    ...database,
   });
   const target = await dms.createEndpoint({
     EndpointIdentifier: 'p-target',
     EndpointType: 'target',
     EngineName: 's3',
-    S3Settings: { BucketName: STAGING, BucketFolder: 'raw', ServiceAccessRoleArn: role },
+    S3Settings: { BucketName: STAGING, BucketFolder: 'raw', ServiceAccessRoleArn: role, ...settings },
   });
   return {
     instance: ReplicationInstance?.ReplicationInstanceArn ?? '',
@@ -127,6 +132,7 @@ export async function makeTask(
   clients: AwsClients,
   stack: DmsStack,
   kind: 'full-load' | 'cdc' | 'full-load-and-cdc' = 'full-load-and-cdc',
+  more: Partial<Parameters<AwsClients['dms']['createReplicationTask']>[0]> = {},
 ): Promise<string> {
   for (const endpoint of [stack.source, stack.target]) await testConnection(clients, stack.instance, endpoint);
   const { ReplicationTask } = await clients.dms.createReplicationTask({
@@ -137,6 +143,7 @@ export async function makeTask(
     MigrationType: kind,
     TableMappings: MAPPINGS,
     ReplicationTaskSettings: JSON.stringify({ Logging: { EnableLogging: true } }),
+    ...more,
   });
   await taskSeenUntil(clients, 'ready');
   return ReplicationTask?.ReplicationTaskArn ?? '';
