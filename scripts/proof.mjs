@@ -1,9 +1,12 @@
 // Usage: npm run proof -- kills [--seeds N] [--from SEED]
 //        npm run proof -- aws [--every N]
+//        npm run proof -- engines [--seeds N] [--from SEED]
 // Runs a proof in full, where `npm test` takes a sample of it, and writes what came of it to docs/proof.json.
 //   kills: kill -9 of workers, merges and database servers while transactions go on; each seed on each server.
 //   aws: every call of init, replicate, stop, start and destroy (or each N-th) loses its reply, and every one finds no
 //     network, about 6 s a call; and the built command line is killed by kill -9 in each of them, at calls that seeds choose.
+//   engines: every merge case by this machine's engine and by Spark; for each seed a random history of a table on which the
+//     two take turns, and a kill -9 of Spark while it commits, after which one or the other goes on.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +17,7 @@ import { parseArgs } from 'node:util';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const target = join(repository, 'docs', 'proof.json');
-const usage = 'npm run proof -- kills [--seeds N] [--from SEED], or npm run proof -- aws [--every N]';
+const usage = 'npm run proof -- kills|engines [--seeds N] [--from SEED], or npm run proof -- aws [--every N]';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -26,7 +29,8 @@ const { positionals, values } = parseArgs({
 });
 const [count, first, every] = [Number(values.seeds), Number(values.from), Number(values.every)];
 const what = positionals.join();
-if (!['kills', 'aws'].includes(what) || !(count >= 1) || !Number.isInteger(first) || !(every >= 1)) {
+const proofs = { kills: proveKills, aws: proveAws, engines: proveEngines };
+if (!Object.hasOwn(proofs, what) || !(count >= 1) || !Number.isInteger(first) || !(every >= 1)) {
   console.error(`usage: ${usage}`);
   process.exit(2);
 }
@@ -38,7 +42,7 @@ const git = (...args) => execFileSync('git', args, { cwd: repository, encoding: 
 const folder = mkdtempSync(join(tmpdir(), 'cdc-proof-'));
 const results = join(folder, 'results.ndjson');
 const started = Date.now();
-const failed = what === 'kills' ? await proveKills() : await proveAws();
+const failed = await proofs[what]();
 rmSync(folder, { recursive: true });
 process.exitCode = failed ? 1 : 0;
 
@@ -74,6 +78,46 @@ async function proveAws() {
   write({ every, calls, failures: failures.length, failed: failures });
   console.log(`${runs.length} calls went wrong or were the last, ${failures.length} failures: ${target}`);
   return runs.length === 0 || failures.length > 0 || code !== 0;
+}
+
+async function proveEngines() {
+  const tests = ['merge-cases', 'spark-cases', 'spark-histories', 'spark-kills'];
+  const code = await run(
+    { CDC_PROOF_SEEDS: seeds.join(',') },
+    ...tests.map((test) => `test/core/merge/${test}.test.ts`),
+  );
+  const all = readResults();
+  const sum = (lines, number) => lines.reduce((total, line) => total + (number(line) ?? 0), 0);
+  const cases = all.filter((line) => line.case !== undefined);
+  const histories = all.filter(({ history }) => history !== undefined);
+  const kills = all.filter(({ kill }) => kill !== undefined);
+  const failed = all.filter(({ failure }) => failure !== undefined);
+  const missing = Math.max(0, 2 * seeds.length - histories.length - kills.length);
+  const found = {
+    seeds,
+    cases: {
+      local: cases.filter(({ engine }) => engine === 'local').length,
+      spark: cases.filter(({ engine }) => engine === 'spark').length,
+    },
+    histories: histories.length,
+    events: sum(histories, ({ events }) => events),
+    batches: {
+      local: sum(histories, ({ batches }) => batches?.local),
+      spark: sum(histories, ({ batches }) => batches?.spark),
+    },
+    kills: kills.length,
+    committed: kills.filter(({ committed }) => committed).length,
+    rows: sum(all, ({ rows }) => rows),
+    failures: failed.length + missing,
+    failed,
+    runs: [...histories, ...kills],
+  };
+  write(found);
+  console.log(
+    `${found.cases.local} + ${found.cases.spark} cases, ${found.histories} histories, ${found.kills} kills, ` +
+      `${found.failures} failures: ${target}`,
+  );
+  return found.failures > 0 || code !== 0;
 }
 
 function readResults() {

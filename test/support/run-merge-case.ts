@@ -9,7 +9,7 @@ import { type MergeCase, stageRound, tableOf } from './merge-cases.ts';
 import { type DeltaRow, readDeltaTable } from './python.ts';
 import { temporaryFolder } from './temp-folder.ts';
 
-type CaseOptions = Pick<MergeTableOptions, 'staging' | 'lake' | 'table' | 'appId' | 'policies'> & {
+export type CaseOptions = Pick<MergeTableOptions, 'staging' | 'lake' | 'table' | 'appId' | 'policies'> & {
   mode: MergeCase['mode'];
 };
 
@@ -17,7 +17,7 @@ export async function runMergeCase(
   one: MergeCase,
   /** `firstVersion`: of the lake table, once its first batch is committed. */
   { merge, firstVersion }: { merge: (options: CaseOptions) => Promise<object>; firstVersion: number },
-): Promise<void> {
+): Promise<{ rows: number }> {
   const root = await temporaryFolder();
   const staging = openLocalStore(join(root, 'staging'));
   const lake = openLocalStore(join(root, 'lake'));
@@ -47,6 +47,8 @@ export async function runMergeCase(
   expect(lines).toEqual(
     quarantine.map((line) => expect.objectContaining({ ...line, file: expect.stringContaining(String(line.file)) })),
   );
+  const compared = [rows ?? [], ...Object.values(history), quarantine];
+  return { rows: compared.reduce((sum, { length }) => sum + length, 0) };
 }
 
 /** The case counts versions from 0; -1 is no table at all. */

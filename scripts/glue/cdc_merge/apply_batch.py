@@ -12,6 +12,7 @@ from .batch import PreparedBatch
 from .change_number import format_change_number
 from .checked_batch import CheckedBatch
 from .definition import LakeColumn
+from .errors import CdcError
 from .lake_snapshot import LakeSnapshot
 from .lake_value import sql_type
 from .ledger import Plan
@@ -57,6 +58,7 @@ class Commit:
         op = quote_name(OP)
         names = [quote_name(name) for name in self._columns]
         on = " AND ".join(f"t.{quote_name(name)} = s.{quote_name(name)}" for name in self._key)
+        self._check_double_key(on)
         sql = (
             f"MERGE INTO delta.{quote_name(self._uri)} t USING {_VIEW} s ON {on} "
             f"WHEN MATCHED AND s.{op} = 'D' THEN DELETE "
@@ -71,6 +73,23 @@ class Commit:
             return None
         row = counts[0]
         return Applied(row["num_inserted_rows"], row["num_updated_rows"], row["num_deleted_rows"])
+
+    def _check_double_key(self, on: str) -> None:
+        """A MERGE would change every row of a key that is there more than once."""
+        if self._before is None:
+            return
+        keys = ", ".join(f"t.{quote_name(name)}" for name in self._key)
+        sql = (
+            f"SELECT 1 FROM delta.{quote_name(self._uri)} t LEFT SEMI JOIN {_VIEW} s ON {on} "
+            f"GROUP BY {keys} HAVING count(*) > 1 LIMIT 1"
+        )
+        if self._spark.sql(sql).collect():
+            table = self._batch.table
+            raise CdcError(
+                "lake.double-key",
+                f"merging {table}: the lake table has rows with the same key",
+                f"someone else has written to it; load the table again: cdc reload {table}",
+            )
 
     def _replace(self) -> Applied:
         """A load or truncation with the changes after it: all files go, the new rows come."""

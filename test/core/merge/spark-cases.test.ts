@@ -1,5 +1,6 @@
 import { describe, it } from 'vitest';
 import { mergeCases } from '../../support/merge-cases.ts';
+import { recordResult } from '../../support/proof-result.ts';
 import { runMergeCase } from '../../support/run-merge-case.ts';
 import { mergeBySpark } from '../../support/spark.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
@@ -32,7 +33,9 @@ describe.runIf(isThere)('merge case by Spark', () => {
     '%s: %s',
     async (_name, _about, one) => {
       // A table of Spark's begins with a version without rows, so each batch is one version later than the other engine's.
-      await runMergeCase(one, { merge: mergeBySpark, firstVersion: 1 });
+      await recordResult({ case: one.name, engine: 'spark' }, () =>
+        runMergeCase(one, { merge: mergeBySpark, firstVersion: 1 }),
+      );
     },
     240_000,
   );

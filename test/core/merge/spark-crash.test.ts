@@ -1,20 +1,16 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { openEngine } from '../../../src/core/engine/engine.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
-import { shellWords } from '../../../src/core/pipeline/spark-merge.ts';
 import { readDeltaTable } from '../../support/python.ts';
 import { mergeBySpark } from '../../support/spark.ts';
-import { hasSpark, sparkSubmit } from '../../support/spark-parts.ts';
+import { startSparkJob } from '../../support/spark-job.ts';
+import { hasSpark } from '../../support/spark-parts.ts';
 import { StagedTable } from '../../support/staged-table.ts';
 import { temporaryFolder } from '../../support/temp-folder.ts';
 
-const SCRIPT = fileURLToPath(new URL('../../../scripts/glue/merge_changes.py', import.meta.url));
 const isThere = await hasSpark();
 
 async function stagedTable() {
@@ -30,29 +26,6 @@ async function stagedTable() {
     table.putChanges(definition, [{ number: changeNumber(1, number), op, values }]);
   const rows = () => readDeltaTable(join(table.lake.location, 'shop', 'orders'));
   return { table, options, change, rows };
-}
-
-/** The job in a process of its own, as spark-submit starts it. */
-async function startJob(table: StagedTable, env: Record<string, string> = {}) {
-  const [command = '', ...words] = shellWords(await sparkSubmit());
-  const places = ['--staging', table.staging.location, '--lake', table.lake.location, '--pipeline', 'shop'];
-  const child = spawn(command, [...words, SCRIPT, ...places], { env: { ...process.env, ...env }, stdio: 'pipe' });
-  onTestFinished(() => void child.kill('SIGKILL'));
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    stderr = `${stderr}${chunk}`.slice(-4000);
-  });
-  const ended = once(child, 'close').then(([code]) => ({ code, stderr, report: lastJson(stdout) }));
-  return { child, ended };
-}
-
-function lastJson(stdout: string) {
-  const line = stdout.trimEnd().split('\n').at(-1) ?? '';
-  return line.startsWith('{') ? JSON.parse(line) : undefined;
 }
 
 describe.runIf(isThere)('a batch of Spark that is cut short', () => {
@@ -88,7 +61,7 @@ describe.runIf(isThere)('a batch of Spark that is cut short', () => {
 describe.runIf(isThere)('the job in a process of its own', () => {
   it('killed by SIGKILL with its plan written and its lease held: the next run takes both over', async () => {
     const { table, options, rows } = await stagedTable();
-    const killed = await startJob(table, { CDC_KILL_AT: 'merge.planned' });
+    const killed = await startSparkJob(table, { env: { CDC_KILL_AT: 'merge.planned' } });
     await killed.ended;
     expect(await table.lake.list('shop/orders/_cdc/batches/')).toHaveLength(1);
     // Its JVM sees that Python is gone and ends a moment later; until then the lease is its.
@@ -98,7 +71,7 @@ describe.runIf(isThere)('the job in a process of its own', () => {
 
   it('while it merges, nobody else does; its report is the last line of its output', async () => {
     const { table, options, rows } = await stagedTable();
-    const job = await startJob(table);
+    const job = await startSparkJob(table);
     while ((await table.lake.list('shop/orders/_cdc/batches/')).length === 0) await sleep(20);
     await expect(mergeTable({ ...options, leaseWaitMs: 0 })).rejects.toMatchObject({
       code: 'lease.held',

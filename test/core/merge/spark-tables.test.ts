@@ -79,6 +79,23 @@ describe.runIf(isThere)('a table that Spark made', () => {
     expect(await mergeTable(options)).toMatchObject({ updated: 1, inserted: 0 });
     expect((await readDeltaTable(path)).map(({ name }) => name).sort()).toEqual(['a', 'c']);
   }, 120_000);
+
+  it('and in which somebody has doubled a key, is refused by both engines in the same words when that key changes', async () => {
+    const { path, options, change, load } = await tableOfSpark();
+    await load(['1', 'a', '5'], ['2', 'b', '6']);
+    await mergeBySpark(options);
+    await runSparkSql(`INSERT INTO delta.\`file://${path}\` VALUES (1, 'double', 0)`);
+    await change(1, 'U', '2', 'c', '7');
+    expect(await mergeBySpark(options)).toMatchObject({ updated: 1, inserted: 0 });
+    await change(2, 'U', '1', 'd', '8');
+    const refused = {
+      code: 'lake.double-key',
+      message: 'merging shop.orders: the lake table has rows with the same key',
+    };
+    await expect(mergeTable(options)).rejects.toMatchObject(refused);
+    await expect(mergeBySpark(options)).rejects.toMatchObject(refused);
+    expect(await readDeltaTable(path)).toHaveLength(3);
+  }, 120_000);
 });
 
 describe.runIf(isThere)('the lake in the catalog of Spark', () => {

@@ -1,0 +1,67 @@
+/** The Glue script in a process of its own, as spark-submit starts it. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { shellWords } from '../../src/core/pipeline/spark-merge.ts';
+import { sparkSubmit } from './spark-parts.ts';
+import type { StagedTable } from './staged-table.ts';
+
+const SCRIPT = fileURLToPath(new URL('../../scripts/glue/merge_changes.py', import.meta.url));
+
+const jobReport = z.looseObject({ engine: z.string(), tables: z.array(z.looseObject({ table: z.string() })) });
+
+export interface SparkJob {
+  /** Spark's JVM; Python is its child. */
+  process: ChildProcess;
+  ended: Promise<{ code: number | null; stderr: string; report: z.infer<typeof jobReport> | undefined }>;
+  /** kill -9 of JVM and Python in one instant. */
+  kill(): void;
+}
+
+export interface SparkJobOptions {
+  env?: Record<string, string>;
+  /** Further arguments of the script. */
+  words?: readonly string[];
+}
+
+/** Merges what a table of the pipeline `shop` has pending. Killed with the test if it still runs then. */
+export async function startSparkJob(
+  table: StagedTable,
+  { env = {}, words = [] }: SparkJobOptions = {},
+): Promise<SparkJob> {
+  const [command = '', ...submit] = shellWords(await sparkSubmit());
+  const places = ['--staging', table.staging.location, '--lake', table.lake.location, '--pipeline', 'shop'];
+  // A group of its own, so that it can be killed as a whole.
+  const child = spawn(command, [...submit, SCRIPT, ...places, ...words], {
+    env: { ...process.env, ...env },
+    stdio: 'pipe',
+    detached: true,
+  });
+  const kill = () => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It ended in this moment.
+    }
+  };
+  onTestFinished(kill);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr = `${stderr}${chunk}`.slice(-4000);
+  });
+  const ended = once(child, 'close').then(([code]) => ({ code, stderr, report: lastJson(stdout) }));
+  return { process: child, ended, kill };
+}
+
+function lastJson(stdout: string): z.infer<typeof jobReport> | undefined {
+  const line = stdout.trimEnd().split('\n').at(-1) ?? '';
+  return line.startsWith('{') ? jobReport.parse(JSON.parse(line)) : undefined;
+}
