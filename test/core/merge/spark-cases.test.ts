@@ -37,6 +37,7 @@ describe.runIf(isThere)('merge case by Spark', () => {
         runMergeCase(one, { merge: mergeBySpark, firstVersion: 1 }),
       );
     },
-    240_000,
+    // The first one starts Spark, which takes minutes where other proofs run beside it.
+    600_000,
   );
 });
