@@ -101,6 +101,7 @@ describeOnServers('files as DMS writes them', (flavor) => {
     expect(new Set(files.map(({ state }) => state))).toEqual(new Set(['merged']));
     await own.ok('merge');
     expect(verifyJson.parse(await own.json('verify'))).toMatchObject({ equal: true });
+    expect(verifyJson.parse(await dms.json('verify'))).toMatchObject({ equal: true, tables: [{}, {}] });
     for (const { table } of TABLES) {
       const rows = async (folder: PipelineFolder) => {
         const found = await readDeltaTable(join(folder.path, 'lake/shop', table));

@@ -20,6 +20,8 @@ import { nextLoadNumber } from './load-files.ts';
 
 export interface LoadTableOptions {
   definition: TableDefinition;
+  /** A condition in SQL, to read some rows only. */
+  where?: string | undefined;
   staging: Store;
   /** A file is full when it reaches this; rows are never split. */
   maxFileBytes: number;
@@ -40,7 +42,7 @@ const FIELD_ROOM = 32;
 export async function loadTable(
   options: LoadTableOptions & { connection: Connection; takenAt: Date },
 ): Promise<LoadFile[]> {
-  const { connection, definition, staging, maxFileBytes, takenAt, signal, progress } = options;
+  const { connection, definition, where, staging, maxFileBytes, takenAt, signal, progress } = options;
   const name = formatTableName(definition);
   const plan = definition.columns.map((column) => {
     const type = parseColumnType(column.type);
@@ -51,7 +53,7 @@ export async function loadTable(
       kind: type.text === 'float' ? FLOAT : type.text === 'double' ? DOUBLE : TEXT,
     };
   });
-  const sql = `SELECT ${plan.map((column) => column.sql).join(', ')} FROM ${quoteTable(definition)}`;
+  const sql = `SELECT ${plan.map((column) => column.sql).join(', ')} FROM ${quoteTable(definition)}${where === undefined ? '' : ` WHERE ${where}`}`;
   const files = new LoadFileWriter({
     staging,
     definition,

@@ -16,6 +16,7 @@ import { createView, type FoundTable, readLakeTables } from '../query/lake-views
 import type { LoadableTable, Snapshot } from '../snapshot/snapshot.ts';
 import type { Store } from '../store/store.ts';
 import type { TableDefinition } from '../table-definition.ts';
+import { DIFFERENCES, isAmongEarlier, isNoOlder, keepDifferences, onlyKeys, SIDES } from './earlier-look.ts';
 import type { DifferenceKind, TableVerdict, WrongRow } from './verdict.ts';
 import { type Place, stageWrittenKeys, WRITTEN } from './written-keys.ts';
 
@@ -26,8 +27,7 @@ export interface CompareOptions {
   lake: Store;
   /** Of the table's merges. */
   appId: string;
-  /** Changes up to here are older than the snapshot. */
-  since: Place | undefined;
+  judge: Judge;
   /** Where the source's rows are put for the time of the comparison. */
   scratch: Store;
   engine: Engine;
@@ -36,24 +36,34 @@ export interface CompareOptions {
   progress: Progress;
 }
 
+/** What makes a difference one that counts; any other may be due to what was written meanwhile. */
+export type Judge =
+  /** Its key was not written since this place in the table's history, which is older than the snapshot. */
+  | { by: 'position'; since: Place | undefined }
+  /** An earlier look has seen the very same on both sides. `keep`: where this look's differences are put for the next. */
+  | { by: 'time'; earlier: string | undefined; keep: string };
+
 const SOURCE = '"=source"';
-const DIFFERENCES = '"=differences"';
 const KEYS_SHOWN = 10;
 
 export async function compareTable(options: CompareOptions): Promise<TableVerdict> {
-  const { snapshot, table, lake, scratch, engine, signal, progress } = options;
+  const { snapshot, table, lake, scratch, engine, judge, signal, progress } = options;
   const [found] = await readLakeTables(lake, engine, [table.name]);
   const state = found && (await readState(lake, table.name, found.snapshot, options.appId));
   const definition = asInLake(table.define(changeNumber(1, 0)), state?.definition);
   if (definition.key.length === 0) throw notComparable(definition, 'it has no key');
-  const files = await snapshot.loadTable({
-    definition,
-    staging: scratch,
-    maxFileBytes: options.maxFileBytes,
-    signal,
-    progress,
-  });
+  const key = definition.key.map((name) => lakeColumn(definition, name));
+  const names = key.map(({ lake: name }) => name);
+  const earlier = judge.by === 'time' ? judge.earlier : undefined;
   return engine.withConnection(async (connection) => {
+    const files = await snapshot.loadTable({
+      definition,
+      where: earlier === undefined ? undefined : await onlyKeys(connection, earlier, key),
+      staging: scratch,
+      maxFileBytes: options.maxFileBytes,
+      signal,
+      progress,
+    });
     const sources = await Promise.all(
       files.map(async ({ key, size }) => ({
         label: key,
@@ -63,13 +73,19 @@ export async function compareTable(options: CompareOptions): Promise<TableVerdic
         definition,
       })),
     );
-    const key = definition.key.map((name) => lakeColumn(definition, name).lake);
-    const target: StageOptions = { connection, columns: definition.columns, key };
+    const target: StageOptions = { connection, columns: definition.columns, key: names };
     await createRowTable(target, SOURCE);
     await stageFiles(target, SOURCE, sources, { by: 'nothing' });
-    const lakeSql = found === undefined ? undefined : await lakeRowsSql(connection, options.lake, found, definition);
-    const settled = await stageWritten(options, connection, definition, state);
-    await findDifferences(connection, definition, key, lakeSql, settled);
+    let lakeSql = found === undefined ? undefined : await lakeRowsSql(connection, options.lake, found, definition);
+    if (earlier !== undefined) {
+      const isAsked = isAmongEarlier(earlier, names);
+      await connection.run(`DELETE FROM ${SOURCE} WHERE NOT ${isAsked}`);
+      if (lakeSql !== undefined) lakeSql = `SELECT * FROM (${lakeSql}) WHERE ${isAsked}`;
+    }
+    const written =
+      judge.by === 'time' ? isNoOlder(earlier) : await isWritten(options, judge.since, connection, definition, state);
+    await findDifferences(connection, definition, names, lakeSql, { written, isOfDms: judge.by === 'time' });
+    if (judge.by === 'time') await keepDifferences(connection, names, judge.keep);
     return {
       ...table.name,
       ...(await summary(connection, lakeSql)),
@@ -119,18 +135,22 @@ async function lakeRowsSql(
   return `SELECT ${columns.join(', ')} FROM ${quoteName(found.schema)}.${quoteName(found.table)}`;
 }
 
-/** False: every difference may be due to what was written meanwhile. */
-async function stageWritten(
-  { staging, table, since }: CompareOptions,
+/** In SQL: the key of the difference `d` was written meanwhile. */
+async function isWritten(
+  { staging, table }: CompareOptions,
+  since: Place | undefined,
   connection: EngineConnection,
   definition: TableDefinition,
   state: Plan | undefined,
-): Promise<boolean> {
+): Promise<string> {
   const key = definition.key.map((name) => lakeColumn(definition, name));
   // Without a place nobody captures: nothing but what is merged can be in the lake.
   const after = since ?? { number: state?.watermark.after ?? 0n, lastFile: undefined };
   const upTo = state?.watermark.after ?? 0n;
-  return await stageWrittenKeys({ staging, table: table.name, after, upTo, connection, key });
+  const isKnown = await stageWrittenKeys({ staging, table: table.name, after, upTo, connection, key });
+  if (!isKnown) return 'true';
+  const same = key.map(({ lake }) => `w.${quoteName(lake)} = d.${quoteName(lake)}`).join(' AND ');
+  return `EXISTS (SELECT 1 FROM ${WRITTEN} w WHERE ${same})`;
 }
 
 async function findDifferences(
@@ -138,23 +158,32 @@ async function findDifferences(
   definition: TableDefinition,
   key: readonly string[],
   lakeSql: string | undefined,
-  settled: boolean,
+  { written, isOfDms }: { written: string; isOfDms: boolean },
 ): Promise<void> {
   const columns = definition.columns.map((column) => quoteName(column.lake));
   const keys = key.map(quoteName);
   const lake = lakeSql ?? `SELECT ${columns.join(', ')} FROM ${SOURCE} WHERE false`;
   const same = (a: string, b: string) => keys.map((column) => `${a}.${column} = ${b}.${column}`).join(' AND ');
   // A value that does not fit its type is none that the lake could have.
-  const differs = [...columns.map((column) => `s.${column} IS DISTINCT FROM l.${column}`), `NOT s.${OURS.fits}`];
+  const isDifferent = ({ lake: name, type }: TableDefinition['columns'][number]) =>
+    `${compared(`s.${quoteName(name)}`, type, isOfDms)} IS DISTINCT FROM ${compared(`l.${quoteName(name)}`, type, isOfDms)}`;
+  const differs = [...definition.columns.map(isDifferent), `NOT s.${OURS.fits}`];
   const values = keys.map((column) => `coalesce(s.${column}, l.${column}) AS ${column}`);
-  const written = settled ? `EXISTS (SELECT 1 FROM ${WRITTEN} w WHERE ${same('w', 'd')})` : 'true';
+  const row = (side: string) =>
+    `CASE WHEN ${side}."=there" THEN hash(${columns.map((column) => `${side}.${column}`).join(', ')}) END`;
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${DIFFERENCES} AS SELECT *, ${written} AS "=written" FROM (` +
       `SELECT CASE WHEN l."=there" IS NULL THEN 'missing' WHEN s."=there" IS NULL THEN 'extra' ELSE 'different' END AS "=kind", ` +
-      `[${keys.map((column) => `coalesce(s.${column}, l.${column})::VARCHAR`).join(', ')}] AS "=key", ${values.join(', ')} ` +
+      `[${keys.map((column) => `coalesce(s.${column}, l.${column})::VARCHAR`).join(', ')}] AS "=key", ${values.join(', ')}, ` +
+      `${row('s')} AS ${SIDES.source}, ${row('l')} AS ${SIDES.lake} ` +
       `FROM (SELECT *, true AS "=there" FROM ${SOURCE}) s FULL JOIN (SELECT *, true AS "=there" FROM (${lake})) l ON ${same('s', 'l')} ` +
       `WHERE l."=there" IS NULL OR s."=there" IS NULL OR ${differs.join(' OR ')}) d`,
   );
+}
+
+/** DMS prints a JSON value in its own way: what counts is what it says (contract.md 10). */
+function compared(value: string, type: string, isOfDms: boolean): string {
+  return isOfDms && type.toLowerCase() === 'json' ? `coalesce(TRY(json(${value})::VARCHAR), ${value})` : value;
 }
 
 async function summary(

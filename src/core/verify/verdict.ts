@@ -18,6 +18,8 @@ export interface TableVerdict extends TableName {
   different: number;
   /** Rows that differ and were being written in every comparison: whether they are right cannot be said. */
   unsettled: number;
+  /** Of a table that DMS writes: rows that differed were looked at again after so long, for its files name no position. */
+  settle_seconds?: number;
   /** Rows of the lake's last batches that were set aside, because they did not fit. */
   quarantined: number;
   /** The first keys of the rows that are not right. */

@@ -13,20 +13,18 @@ import { openSnapshot, type Snapshot } from '../snapshot/snapshot.ts';
 import { readTables } from '../source/read-definition.ts';
 import { openLocalStore } from '../store/local.ts';
 import type { Store } from '../store/store.ts';
-import { compareTable } from './compare-table.ts';
+import { compareTable, type Judge } from './compare-table.ts';
 import { type TableVerdict, wrongRows } from './verdict.ts';
 import type { Place } from './written-keys.ts';
 
-export interface VerifyOptions {
+/** What a look at the tables needs, whoever writes their files. */
+export interface LookOptions {
   connect(): Promise<Connection>;
-  tables: readonly TableName[];
   staging: Store;
   lake: Store;
   /** Of a table's merges. */
   appIdOf(table: TableName): string;
   engine: Engine;
-  /** Where capture stands with each table, by `schema.table`. */
-  places(): Promise<ReadonlyMap<string, Place>>;
   /** Returns when everything that the source committed up to the position is merged, or cannot be. */
   catchUp(position: BinlogPosition, tables: readonly TableName[]): Promise<void>;
   /** A folder for the time of the comparison. */
@@ -34,6 +32,12 @@ export interface VerifyOptions {
   maxFileBytes: number;
   signal: AbortSignal;
   progress: Progress;
+}
+
+export interface VerifyOptions extends LookOptions {
+  tables: readonly TableName[];
+  /** Where capture stands with each table, by `schema.table`. */
+  places(): Promise<ReadonlyMap<string, Place>>;
 }
 
 /** While the source is written to, the lake is ahead of the snapshot by some rows: these are compared again, so many times. */
@@ -51,7 +55,11 @@ export async function verifyTables(options: VerifyOptions): Promise<TableVerdict
     const verdicts = new Map<string, TableVerdict>();
     let tables = options.tables;
     for (let round = 1; tables.length > 0 && round <= ROUNDS; round++) {
-      for (const verdict of await compareAt(options, tables, join(folder, String(round))))
+      const judge = async () => {
+        const places = await options.places();
+        return (table: TableName): Judge => ({ by: 'position', since: places.get(formatTableName(table)) });
+      };
+      for (const verdict of await lookAtTables(options, { tables, folder: join(folder, String(round)), judge }))
         verdicts.set(formatTableName(verdict), verdict);
       tables = tables.filter((table) => {
         const verdict = verdicts.get(formatTableName(table));
@@ -69,14 +77,19 @@ export async function verifyTables(options: VerifyOptions): Promise<TableVerdict
   }
 }
 
-async function compareAt(
-  options: VerifyOptions,
-  tables: readonly TableName[],
-  folder: string,
-): Promise<TableVerdict[]> {
+interface Look {
+  tables: readonly TableName[];
+  /** For the rows of the source, which are removed. */
+  folder: string;
+  /** Called before the snapshot is taken, so that everything up to what it finds is in the snapshot. */
+  judge(): Promise<(table: TableName) => Judge>;
+}
+
+/** One comparison of each of the tables, all at one position of the source. */
+export async function lookAtTables(options: LookOptions, look: Look): Promise<TableVerdict[]> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await compareOnce(options, tables, folder);
+      return await compareOnce(options, look);
     } catch (error) {
       const isGone = error instanceof CdcError && /^(snapshot\.table-changed|table\.missing)$/.test(error.code);
       if (!isGone || attempt === SNAPSHOT_TRIES) throw error;
@@ -84,16 +97,11 @@ async function compareAt(
   }
 }
 
-async function compareOnce(
-  options: VerifyOptions,
-  tables: readonly TableName[],
-  folder: string,
-): Promise<TableVerdict[]> {
+async function compareOnce(options: LookOptions, { tables, folder, judge }: Look): Promise<TableVerdict[]> {
   const { signal, progress } = options;
   const there = await existing(options, tables);
   const isThere = (table: TableName) => there.has(formatTableName(table));
-  // Before the snapshot, so that everything up to it is in the snapshot.
-  const places = await options.places();
+  const judgeOf = await judge();
   const snapshot = await openSnapshot({
     connect: options.connect,
     tables: tables.filter(isThere).map((name) => ({ name, zeroDates: 'null' })),
@@ -108,7 +116,7 @@ async function compareOnce(
       progress.update(`comparing ${formatTableName(table)}`);
       verdicts.push(
         isThere(table)
-          ? await verdictOn({ ...options, folder, snapshot, since: places.get(formatTableName(table)) }, table)
+          ? await verdictOn({ ...options, folder, snapshot, judge: judgeOf(table) }, table)
           : failed(table, new CdcError('table.missing', 'the source has no such table any more')),
       );
     }
@@ -118,7 +126,7 @@ async function compareOnce(
   }
 }
 
-async function existing(options: VerifyOptions, tables: readonly TableName[]): Promise<Set<string>> {
+async function existing(options: LookOptions, tables: readonly TableName[]): Promise<Set<string>> {
   const connection = await options.connect();
   try {
     const all = await readTables(connection, { tables: ['%.%'], exclude: [] }, options.signal);
@@ -131,7 +139,7 @@ async function existing(options: VerifyOptions, tables: readonly TableName[]): P
 
 /** What stands against one table holds up no other. */
 async function verdictOn(
-  options: VerifyOptions & { folder: string; snapshot: Snapshot; since: Place | undefined },
+  options: LookOptions & { folder: string; snapshot: Snapshot; judge: Judge },
   name: TableName,
 ): Promise<TableVerdict> {
   const { snapshot, folder } = options;
