@@ -109,5 +109,13 @@ describeOnServers('files as DMS writes them', (flavor) => {
       };
       expect(await rows(dms)).toEqual(await rows(own));
     }
+    // No file will ever tell of it.
+    await server.query('SET SESSION sql_log_bin = 0', `UPDATE shop.people SET city = 'Oslo' WHERE id = 1`);
+    const wrong = await dms.cdc('verify', '--settle', '1s', '--json');
+    expect({ code: wrong.code, ...JSON.parse(wrong.stdout) }).toMatchObject({
+      code: 3,
+      equal: false,
+      tables: [{ different: 1, settle_seconds: 1, keys: [{ kind: 'different', key: ['1'] }] }, { different: 0 }],
+    });
   });
 });
