@@ -1,6 +1,9 @@
 /** What a merge did to one table, as `merge --json` and `trigger --json` print it. */
 
+import { formatTableName } from '../core/change.ts';
 import type { TableMergeReport } from '../core/merge/merge-table.ts';
+import type { Progress } from '../core/progress.ts';
+import { count } from './table.ts';
 
 /** One table of the report; fields are a promise (`merge --json`). */
 export interface MergedTable {
@@ -25,4 +28,15 @@ export function mergedTable(report: TableMergeReport): MergedTable {
   const { schema, table, files, changes, inserted, updated, deleted, quarantined, version, seconds, waiting } = report;
   const counts = { files, changes, inserted, updated, deleted, quarantined, version, seconds };
   return { schema, table, ...counts, ...(waiting !== undefined && { waiting }) };
+}
+
+/** One line of `merge --watch`. */
+export function mergedSentence(table: MergedTable): string {
+  const { files, changes, version, seconds } = table;
+  return `${formatTableName(table)}: ${count(changes, 'change')} of ${count(files, 'file')} in version ${version} (${seconds.toFixed(2)} s)`;
+}
+
+/** On stderr: an answer's columns have no room for it. */
+export function sayError(progress: Progress): (error: { message: string; hint?: string | undefined }) => void {
+  return ({ message, hint }) => progress.warn(hint === undefined ? message : `${message}\n→ ${hint}`);
 }

@@ -3,7 +3,7 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Context, defineCommand, parseTableName, type RenderFacts } from '../cli/command.ts';
-import { type MergedTable, mergedTable } from '../cli/merged-table.ts';
+import { type MergedTable, mergedSentence, mergedTable, sayError } from '../cli/merged-table.ts';
 import { openNamedLake } from '../cli/named-lake.ts';
 import { type Column, count, textTable } from '../cli/table.ts';
 import { formatTableName, type TableName } from '../core/change.ts';
@@ -21,6 +21,7 @@ import {
 } from '../core/pipeline/merge-pending.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 import { mergeWithSpark } from '../core/pipeline/spark-merge.ts';
+import { watchByRuns } from '../core/pipeline/watch-by-runs.ts';
 
 /** A file of nobody's pipeline, described by flags. */
 export interface LooseFileOptions {
@@ -93,6 +94,9 @@ export const command = defineCommand({
     \`--engine spark\` does the same work on the same files and tables with Spark 3.5 and Delta 3.3, by the script that
     is the Glue job: for tables that outgrow this machine. It runs CDC_SPARK_SUBMIT, else \`merge.spark_submit\` of
     cdc.yaml, else spark-submit. Engines can alternate from batch to batch.
+
+    With --watch, Spark and the Glue job are started when something arrived, and once more for all that arrived while
+    they ran; Ctrl-C stops Spark, and leaves a run of Glue to end by itself.
   `,
   examples: [
     { line: 'cdc merge', does: 'everything that is pending' },
@@ -228,22 +232,32 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
     options.file === undefined ? undefined : await needStagedFile(pipeline.staging, context.cwd, options.file);
   const tables = file === undefined ? await chooseStagedTables(pipeline.staging, options.tables) : [file.table];
 
-  if (options.watch && engine === 'spark')
-    throw new UsageError(
-      'merge: --watch is for the local engine; each start of Spark takes longer than many merges',
-      'add --engine local, or run cdc merge --engine spark from time to time',
-    );
-  if (options.watch && !flags.dryRun)
-    await mergeArrivals({
-      pipeline,
-      tables: options.tables,
-      progress,
-      signal,
-      async onOutcome(outcome) {
-        const table = outcomeOf(outcome, progress);
-        await context.emit(table, 'error' in outcome ? '' : sentence(table));
+  const emit = async (outcome: MergeOutcome) => {
+    const table = outcomeOf(outcome, progress);
+    await context.emit(table, 'error' in outcome ? '' : mergedSentence(table));
+  };
+  const submit = context.env.sparkSubmit ?? config.merge.sparkSubmit;
+  if (options.watch && !flags.dryRun) {
+    const watch = { tables: options.tables, progress, signal };
+    if (engine === 'local') await mergeArrivals({ ...watch, pipeline, onOutcome: emit });
+    await watchByRuns({
+      ...watch,
+      staging: pipeline.staging,
+      onError: sayError(progress),
+      async run(tables) {
+        const outcomes = await mergeWithSpark({
+          ...watch,
+          tables,
+          takeOver: false,
+          loadComplete: false,
+          config,
+          submit,
+        });
+        for (const outcome of outcomes) if ('error' in outcome || outcome.report.files > 0) await emit(outcome);
+        return outcomes.some((one) => 'error' in one || one.report.waits !== undefined);
       },
     });
+  }
   if (flags.dryRun) {
     const pending = await countPending({ pipeline, tables, upTo: file?.key, signal });
     return {
@@ -257,7 +271,7 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
   const request = { tables, upTo: file?.key, takeOver, loadComplete, progress, signal };
   const outcomes =
     engine === 'spark'
-      ? await mergeWithSpark({ ...request, config, submit: context.env.sparkSubmit ?? config.merge.sparkSubmit })
+      ? await mergeWithSpark({ ...request, config, submit })
       : await mergePending({ ...request, pipeline });
   const [only] = outcomes;
   if (outcomes.length === 1 && only !== undefined && 'error' in only) throw only.error;
@@ -278,12 +292,6 @@ function outcomeOf(outcome: MergeOutcome, progress: Context['progress']): Merged
     return mergedTable(outcome.report);
   }
   const { code, message, hint } = outcome.error;
-  progress.warn(hint === undefined ? message : `${message}\n→ ${hint}`);
+  sayError(progress)(outcome.error);
   return { ...nothing, ...outcome.table, error: { code, message, ...(hint !== undefined && { hint }) } };
-}
-
-/** One line of `--watch`. */
-function sentence(table: MergedTable): string {
-  const { files, changes, version, seconds } = table;
-  return `${formatTableName(table)}: ${count(changes, 'change')} of ${count(files, 'file')} in version ${version} (${seconds.toFixed(2)} s)`;
 }

@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
 import { shellWords } from '../../src/core/pipeline/spark-merge.ts';
 import { runCli } from '../support/command-line.ts';
 import { hasSpark, sparkSubmit } from '../support/spark-parts.ts';
@@ -103,12 +103,30 @@ describe('cdc merge --engine spark without a working Spark', () => {
     });
   });
 
-  it('refuses --watch', async () => {
-    const { cdc } = await pipeline('no-such-spark-submit');
-    expect(await cdc('merge', '--watch')).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('--watch is for the local engine'),
-    });
+  it('--watch starts it for what is there and again for what arrives, and stops it when it is interrupted', async () => {
+    const report = (files: number) =>
+      `{"tables":[{"schema":"shop","table":"orders","files":${files},"changes":1,"inserted":1,"updated":0,"deleted":0,"quarantined":0,"version":1,"seconds":1}],"engine":"spark"}`;
+    // The second run does not end by itself.
+    const script = `cd "$(dirname "$0")"; echo run >> runs
+      if [ "$(wc -l < runs)" -gt 1 ]; then trap 'echo stopped >> runs; exit 1' TERM; while :; do sleep 0.05; done; fi
+      echo '${report(1)}'`;
+    const submit = await fakeSpark(script);
+    const { cwd, change } = await pipeline(submit);
+    const interrupt = new AbortController();
+    let printed = '';
+    const onStdout = (text: string) => {
+      printed += text;
+    };
+    const variables = { CDC_SPARK_SUBMIT: submit };
+    const watching = runCli(['merge', '--watch'], { cwd, variables, signal: interrupt.signal, onStdout });
+    await vi.waitUntil(() => printed !== '', { timeout: 30_000 });
+    expect(printed).toBe('shop.orders: 1 change of 1 file in version 1 (1.00 s)\n');
+    await change(1, 'U', '1', 'Ann', '6');
+    const runs = async () => readFile(join(dirname(/'(.*)'/.exec(submit)?.[1] ?? ''), 'runs'), 'utf8');
+    await vi.waitUntil(async () => (await runs()) === 'run\nrun\n', { timeout: 30_000 });
+    interrupt.abort();
+    expect((await watching).code).toBe(130);
+    expect(await runs()).toBe('run\nrun\nstopped\n');
   });
 
   it('parts a command as a shell does', () => {

@@ -1,13 +1,15 @@
 /** `merge --engine glue`: a run of the Glue job, started, followed to its end, and what it says it has done. */
 
 import type { Context } from '../../cli/command.ts';
-import type { MergedTable } from '../../cli/merged-table.ts';
+import { type MergedTable, mergedSentence, sayError } from '../../cli/merged-table.ts';
 import { openRunOnAws } from '../../cli/open-aws.ts';
 import { formatTableName, type TableName } from '../../core/change.ts';
-import { UsageError } from '../../core/errors.ts';
 import { mergeOnGlue } from '../../core/pipeline/aws-run/follow-glue-run.ts';
+import type { AwsRun } from '../../core/pipeline/aws-run/run.ts';
 import { findArrival } from '../../core/pipeline/aws-run/trigger.ts';
 import type { JobTable } from '../../core/pipeline/job-report.ts';
+import { openStores } from '../../core/pipeline/pipeline.ts';
+import { watchByRuns } from '../../core/pipeline/watch-by-runs.ts';
 
 export interface GlueMergeReport {
   tables: MergedTable[];
@@ -22,14 +24,10 @@ export async function mergeOnAws(
   options: { file: string | undefined; tables: readonly TableName[]; watch: boolean; takeOver: boolean },
   context: Context,
 ): Promise<GlueMergeReport> {
-  if (options.watch)
-    throw new UsageError(
-      'merge: --watch is for an engine on this machine: on AWS each file that arrives wakes the Glue job',
-      '`cdc logs --follow` shows what it does',
-    );
   const run = await openRunOnAws(context);
   const file = options.file === undefined ? undefined : (await findArrival({ ...run, file: options.file })).stagingKey;
   if (context.flags.dryRun) return { tables: [], engine: 'glue', run: null, run_seconds: 0, dry_run: true };
+  if (options.watch) return await watchOnGlue(run, options, context);
   const { id, seconds, report } = await mergeOnGlue(run, { ...options, file });
   if (report === undefined) run.progress.warn(`run ${id} has ended well, and its log does not say what it did`);
   const tables = report?.tables ?? [];
@@ -41,6 +39,32 @@ export async function mergeOnAws(
       );
   }
   return { tables: tables.map(asPrinted), engine: 'glue', run: id, run_seconds: seconds };
+}
+
+/** For a bucket without a function, or one whose events do not come. */
+async function watchOnGlue(run: AwsRun, options: { tables: readonly TableName[] }, context: Context): Promise<never> {
+  const { progress, signal } = context;
+  const { staging } = openStores(run.config, context.env.variables);
+  return await watchByRuns({
+    staging,
+    tables: options.tables,
+    onError: sayError(progress),
+    progress,
+    signal,
+    async run() {
+      const { report } = await mergeOnGlue(run, { tables: options.tables }).catch((error: unknown) => {
+        // Stopping it would gain nothing: what it commits is whole, and what it does not the next run takes up.
+        if (signal.aborted) progress.warn('the run that is under way ends by itself (`cdc logs` shows it)');
+        throw error;
+      });
+      const tables = report?.tables ?? [];
+      for (const table of tables.map(asPrinted))
+        if (table.error !== undefined || table.files > 0)
+          await context.emit(table, table.error === undefined ? mergedSentence(table) : '');
+      for (const { error } of tables) if (error !== undefined) sayError(progress)(error);
+      return tables.some(({ error, waiting }) => error !== undefined || waiting !== undefined);
+    },
+  });
 }
 
 /** Without what is undefined, as the other engines print it. */

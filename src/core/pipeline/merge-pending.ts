@@ -2,8 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatTableName, type TableName } from '../change.ts';
-import { loadRecordFolder, nameOfFolder, tableFolder } from '../change-file/layout.ts';
-import { parseStagedName } from '../change-file/name.ts';
+import { nameOfFolder } from '../change-file/layout.ts';
 import { type Engine, withEngine } from '../engine/engine.ts';
 import { CancelledError, CdcError, messageOf, throwIfCancelled } from '../errors.ts';
 import { mergeTable, type TableMergeReport } from '../merge/merge-table.ts';
@@ -13,6 +12,7 @@ import type { Progress } from '../progress.ts';
 import type { Store } from '../store/store.ts';
 import { MAINTAIN_MS, MergeSlot } from './merge-slot.ts';
 import type { Pipeline } from './pipeline.ts';
+import { type Seen, seeNew } from './see-new.ts';
 import { type TableLook, tableWork } from './table-work.ts';
 
 /** Every table that staging knows: each has a definition before its first file. */
@@ -105,9 +105,7 @@ const MERGE_MS = 60_000;
 
 interface Watched {
   slot: MergeSlot;
-  /** What was seen of it: the last change file, and how many load records. */
-  lastFile: string;
-  records: number;
+  seen: Seen;
 }
 
 /** Merges each table when something new of it lies in staging; tells what came of it. Ends by the signal, with CancelledError. */
@@ -123,12 +121,12 @@ export async function mergeArrivals(
       for (const table of options.tables.length > 0 ? options.tables : await listStagedTables(staging)) {
         const name = formatTableName(table);
         if (!watched.has(name))
-          watched.set(name, { slot: new MergeSlot(table, performance.now()), lastFile: '', records: 0 });
+          watched.set(name, { slot: new MergeSlot(table, performance.now()), seen: { lastFile: '', records: 0 } });
       }
       for (const one of watched.values()) {
         throwIfCancelled(signal);
         const { slot } = one;
-        const isNew = await seeNew(staging, one);
+        const isNew = await seeNew(staging, slot.name, one.seen);
         if (!isNew && performance.now() < slot.due) continue;
         // Nobody tells of files here, so those behind the merged ones are listed each time.
         const look = { ...slot.look(performance.now()), trustKnown: false };
@@ -155,18 +153,4 @@ function settle(slot: MergeSlot, outcome: MergeOutcome): void {
   if ('error' in outcome) return;
   if (outcome.report.waits === 'gap') slot.distrust();
   else if (outcome.report.watermark !== undefined) slot.forgetUpTo(outcome.report.watermark);
-}
-
-/** Our change files' names only rise, so only what comes after the last one is listed; loads count by their records. */
-async function seeNew(staging: Store, watched: Watched): Promise<boolean> {
-  const folder = tableFolder(watched.slot.name);
-  const after = watched.lastFile === '' ? {} : { after: watched.lastFile };
-  const files = (await staging.list(folder, after)).filter(
-    ({ key }) => parseStagedName(key.slice(folder.length))?.kind === 'changes',
-  );
-  const records = await staging.list(loadRecordFolder(watched.slot.name));
-  const isNew = files.length > 0 || records.length > watched.records;
-  watched.lastFile = files.at(-1)?.key ?? watched.lastFile;
-  watched.records = records.length;
-  return isNew;
 }
