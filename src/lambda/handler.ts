@@ -56,7 +56,9 @@ export async function handle(options: {
     return { files, ignored, run: woken.run, reason: woken.run === null ? woken.reason : null };
   } catch (error) {
     const [name, why] = error instanceof Error ? [error.name, error.message] : ['Error', String(error)];
-    log('error', 'the job was not started; this event comes again', { job: settings.job, error: name, why, files });
+    // A job at work is no fault that `status` should show as the function's last.
+    const level = name === 'ConcurrentRunsExceededException' ? 'info' : 'error';
+    log(level, 'the job was not started; this event comes again', { job: settings.job, error: name, why, files });
     throw error;
   }
 }

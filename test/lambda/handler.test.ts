@@ -114,7 +114,7 @@ test('a run that works already may not see the file: the event is thrown back, f
     ],
   });
   expect(answer).toBe(busy);
-  expect(logs.at(-1)).toMatchObject({ level: 'error', details: { error: 'ConcurrentRunsExceededException' } });
+  expect(logs.at(-1)).toMatchObject({ level: 'info', details: { error: 'ConcurrentRunsExceededException' } });
 });
 
 test.each(['STARTING', 'WAITING'])('a run that is %s will list the file: no other is needed', async (JobRunState) => {

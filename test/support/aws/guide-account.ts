@@ -88,7 +88,7 @@ export class GuideAccount {
   /** What it prints; it must succeed. */
   async ok(...words: string[]): Promise<string> {
     const result = await this.cdc(...words);
-    expect(result, `cdc ${words.join(' ')}`).toMatchObject({ code: 0 });
+    expect(result.code, `cdc ${words.join(' ')}\n${result.stderr}`).toBe(0);
     return result.stdout;
   }
 
