@@ -4,6 +4,7 @@ import type { Config } from '../core/config.ts';
 import { CdcError, messageOf } from '../core/errors.ts';
 import type { AwsOptions } from '../core/pipeline/aws/look.ts';
 import { openAwsPipeline } from '../core/pipeline/aws/open.ts';
+import { readRecord, refuseOtherAccount } from '../core/pipeline/aws/record.ts';
 import { type AwsRun, openAwsRun } from '../core/pipeline/aws-run/run.ts';
 import { openStagingBucket, type StagingBucket } from '../core/pipeline/aws-run/staging-bucket.ts';
 import { resolveSecret } from '../core/secret.ts';
@@ -24,6 +25,9 @@ export async function openAws(context: Context, given?: Config): Promise<AwsOpti
 /** The same for the commands that run what `init` made. */
 export async function openRunOnAws(context: Context): Promise<AwsRun & { staging: StagingBucket }> {
   const options = await openAws(context);
+  // In another region nothing of it would be found, and its absence would be reported for the truth.
+  const { session, config } = options;
+  refuseOtherAccount(session, await readRecord(config), config, ['account', 'region']);
   const staging = openStagingBucket(options.session, options.config);
   return { ...openAwsRun({ ...options, staging }), staging };
 }

@@ -7,13 +7,14 @@ import type { Answer, Context } from '../../cli/command.ts';
 import { openAws } from '../../cli/open-aws.ts';
 import { count } from '../../cli/table.ts';
 import { CancelledError } from '../../core/errors.ts';
-import { initAws } from '../../core/pipeline/aws/init.ts';
+import { initAws, refuseUnknownStep } from '../../core/pipeline/aws/init.ts';
 import { lookAtAws } from '../../core/pipeline/aws/look.ts';
 
 export async function initOnAws(
   options: ConfigWishes & { only?: string | undefined },
   context: Context,
 ): Promise<Answer> {
+  if (options.only !== undefined) refuseUnknownStep(options.only);
   const { config, text, isNew } = await chooseConfig(options, context);
   const view = await lookAtAws(await openAws(context, config));
   const steps = renderAwsSteps(view);

@@ -19,6 +19,7 @@ export async function logsOnAws(options: { follow: boolean; lines: number }, con
       if (last.length > options.lines) last.shift();
     }
     for (const line of last) await print(line);
+    if (last.length === 0) context.progress.done('nothing was logged within a day');
   }
   return { text: '', json: undefined };
 }

@@ -47,16 +47,21 @@ export interface ReadyInstance {
 }
 
 /** The replication instance and its endpoints; throws `aws.not-made` naming what `init` has to make first. */
-export async function needInstance({ session, names }: AwsRun): Promise<ReadyInstance> {
-  const [instance, source, target] = await Promise.all([
-    findReplicationInstance(session, names.replicationInstance),
+export async function needInstance(run: AwsRun): Promise<ReadyInstance> {
+  const [instance, endpoints] = await Promise.all([findInstance(run), needEndpoints(run)]);
+  if (instance === undefined) throw notMade(`replication instance ${run.names.replicationInstance}`);
+  return { instance, ...endpoints };
+}
+
+/** What stays when the replication instance is deleted. */
+export async function needEndpoints({ session, names }: AwsRun): Promise<Omit<ReadyInstance, 'instance'>> {
+  const [source, target] = await Promise.all([
     findEndpoint(session, names.sourceEndpoint),
     findEndpoint(session, names.targetEndpoint),
   ]);
-  if (instance === undefined) throw notMade(`replication instance ${names.replicationInstance}`);
   if (source === undefined) throw notMade(`endpoint ${names.sourceEndpoint}`);
   if (target === undefined) throw notMade(`endpoint ${names.targetEndpoint}`);
-  return { instance, source: source.arn, target: target.arn };
+  return { source: source.arn, target: target.arn };
 }
 
 export async function findInstance({ session, names }: AwsRun): Promise<ReplicationInstance | undefined> {

@@ -4,7 +4,7 @@ import { isRunning } from './choose-task.ts';
 import { startDatabase } from './database-power.ts';
 import { type CostReport, costReport, measureCost } from './measure-cost.ts';
 import { type AwsReplicateReport, knownTasks, replicateOnAws } from './replicate.ts';
-import { type AwsRun, findInstance, needInstance } from './run.ts';
+import { type AwsRun, findDatabase, findInstance, needEndpoints, needInstance } from './run.ts';
 import { resumeSweep } from './sweep.ts';
 import { readNotes } from './task-notes.ts';
 import { together } from './together.ts';
@@ -25,6 +25,8 @@ export async function startOnAws(
   },
 ): Promise<AwsStartReport> {
   const { wait, makeInstance, ...run } = options;
+  // Before anything is paid for: what `init` has not made cannot be started, and its replication instance is not made alone.
+  await Promise.all([findDatabase(run), needEndpoints(run)]);
   const before = await measureCost(run);
   const found = await findInstance(run);
   const isReady = found?.status === 'available';

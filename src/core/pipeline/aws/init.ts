@@ -4,11 +4,12 @@ import { isAwsError } from '../../aws/aws-error.ts';
 import { withSignal } from '../../aws/session.ts';
 import { repeatWhile } from '../../aws/wait.ts';
 import { UsageError } from '../../errors.ts';
+import { nearestWord } from '../../nearest-word.ts';
 import { runGraph, withNeeds } from './graph.ts';
 import { type AwsView, notThere, takeIds } from './look.ts';
 import { refuseForeign } from './plan.ts';
 import { type AwsRecord, type IdName, writeRecord } from './record.ts';
-import type { Actual, AwsContext, Difference, Resource } from './resource.ts';
+import { type Actual, type AwsContext, type Difference, type Resource, STEP_IDS } from './resource.ts';
 import { RunningSteps } from './running-steps.ts';
 
 export interface InitAwsReport {
@@ -80,6 +81,14 @@ function withDependants(resources: readonly Resource[], toTake: ReadonlySet<stri
       if (create !== undefined && needs.some((need) => wanted.has(need))) wanted.add(id);
   }
   return resources.filter(({ id }) => wanted.has(id));
+}
+
+/** Before AWS is asked anything. */
+export function refuseUnknownStep(only: string): void {
+  if (STEP_IDS.some((id) => id === only)) return;
+  const near = nearestWord(only, STEP_IDS);
+  const hint = near === undefined ? `one of ${STEP_IDS.join(', ')}` : `did you mean ${near}? \`cdc plan\` lists them`;
+  throw new UsageError(`--only ${only}: there is no such step`, hint);
 }
 
 function chooseOnly(view: AwsView, only: string): Resource[] {

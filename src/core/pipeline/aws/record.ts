@@ -97,11 +97,15 @@ export async function removeRecord(config: Pick<Config, 'stateFolder'>): Promise
 }
 
 /** Exit 2 when the credentials lead somewhere else than where the pipeline lives: half of it would be made twice. */
-export function refuseOtherAccount(session: AwsSession, record: AwsRecord | undefined, config: Config): void {
+export function refuseOtherAccount(
+  session: AwsSession,
+  record: AwsRecord | undefined,
+  config: Config,
+  /** Whoever only works with what is there may be somebody else. */
+  keys: readonly ('account' | 'region' | 'principal')[] = ['account', 'region', 'principal'],
+): void {
   if (record === undefined) return;
-  const differing = (['account', 'region', 'principal'] as const).filter(
-    (key) => withoutSession(session[key]) !== withoutSession(record[key]),
-  );
+  const differing = keys.filter((key) => withoutSession(session[key]) !== withoutSession(record[key]));
   if (record.pipeline === config.name && differing.length === 0) return;
   throw new ConfigError(
     [

@@ -19,16 +19,6 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS from init to destroy', (
 
   test('is replicated, reloaded, stopped to the last cent, started again, and leaves nothing', async () => {
     const pipeline = await newPipeline(account, "tables: ['shop.%']\n");
-    await pipeline.init();
-    await account.query(
-      'DROP DATABASE IF EXISTS shop',
-      'CREATE DATABASE shop',
-      'CREATE TABLE shop.orders (id INT PRIMARY KEY, note JSON)',
-      `INSERT INTO shop.orders VALUES (1, '{"a":1}')`,
-      // The emulated checkpoint names the second file.
-      'FLUSH BINARY LOGS',
-    );
-    await account.emulator.control({ tables: [['shop', 'orders']] });
     const { context } = await pipeline.look();
     const { session, config } = context;
     const staging = openStagingBucket(session, config);
@@ -40,6 +30,21 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS from init to destroy', (
         wait: true,
         makeInstance: async () => void (await pipeline.init({ only: 'replication-instance' })),
       });
+
+    // What is paid for by the hour is not made before there is anything to start.
+    await expect(start()).rejects.toMatchObject({ code: 'aws.not-made' });
+    expect(await account.emulator.alive()).not.toHaveProperty('dms:rep');
+
+    await pipeline.init();
+    await account.query(
+      'DROP DATABASE IF EXISTS shop',
+      'CREATE DATABASE shop',
+      'CREATE TABLE shop.orders (id INT PRIMARY KEY, note JSON)',
+      `INSERT INTO shop.orders VALUES (1, '{"a":1}')`,
+      // The emulated checkpoint names the second file.
+      'FLUSH BINARY LOGS',
+    );
+    await account.emulator.control({ tables: [['shop', 'orders']] });
 
     const both = { fullLoad: true, ongoing: true };
     expect(await replicateOnAws({ ...run, request: both, wait: true })).toMatchObject({

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { ConfigError } from '../../../../src/core/errors.ts';
+import { refuseUnknownStep } from '../../../../src/core/pipeline/aws/init.ts';
 import type { AwsStep } from '../../../../src/core/pipeline/aws/plan.ts';
 import { rightsNeeded } from '../../../../src/core/pipeline/aws/rights.ts';
 import { RUN_RIGHTS } from '../../../../src/core/pipeline/aws-run/run-rights.ts';
@@ -422,6 +423,10 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
     const report = await pipeline.init({ only: 'subnet-group' });
     expect(report.done.sort()).toEqual(['account-roles', 'subnet-group']);
     await expect(pipeline.init({ only: 'subnets' })).rejects.toThrow('--only subnets: there is no such step');
+    expect(() => refuseUnknownStep('subnet-group')).not.toThrow();
+    expect(() => refuseUnknownStep('databse')).toThrow(
+      expect.objectContaining({ hint: 'did you mean database? `cdc plan` lists them' }),
+    );
   });
 
   it('opens the port to everybody only when cdc.yaml says so', async () => {
