@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { CdcError } from '../../src/core/errors.ts';
 import type { MergeTableOptions } from '../../src/core/merge/merge-table.ts';
 import { sparkParts } from './spark-parts.ts';
+import type { StagedTable } from './staged-table.ts';
 
 const SCRIPT = fileURLToPath(new URL('./spark_driver.py', import.meta.url));
 
@@ -40,6 +41,15 @@ export async function mergeBySpark(request: MergeRequest): Promise<SparkMergeRep
       crash,
     }),
   );
+}
+
+/** The whole job over every table of a staging; at each plan that it writes, the next of `landing` moves [from, to]. */
+export async function runSparkJob(
+  table: StagedTable,
+  landing: readonly (readonly [from: string, to: string])[],
+): Promise<SparkMergeReport[]> {
+  const words = ['--staging', table.staging.location, '--lake', table.lake.location, '--pipeline', 'shop'];
+  return z.object({ tables: z.array(mergeReport) }).parse(await ask({ op: 'job', words, landing })).tables;
 }
 
 /** Runs statements; the rows of the last one. */

@@ -27,8 +27,10 @@ os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join(["--master", "local[2]", *words, "p
 
 from cdc_merge.crash_point import on_crash_point  # noqa: E402
 from cdc_merge.errors import CdcError  # noqa: E402
+from cdc_merge.job_arguments import read_arguments  # noqa: E402
 from cdc_merge.layout import TableName  # noqa: E402
 from cdc_merge.lease import Run  # noqa: E402
+from cdc_merge.merge_job import run_job  # noqa: E402
 from cdc_merge.merge_lease import merge_lease_of  # noqa: E402
 from cdc_merge.merge_table import MergeOptions, merge_table  # noqa: E402
 from cdc_merge.open_store import open_store  # noqa: E402
@@ -81,6 +83,21 @@ def merge(request):
         crash_at(None)
 
 
+def job(request):
+    """The whole job; at each plan that it writes the next of `landing`, a pair of paths, moves to where it belongs."""
+    landing = list(request["landing"])
+
+    def land(passed):
+        if passed == "merge.planned" and landing:
+            os.rename(*landing.pop(0))
+
+    on_crash_point(land)
+    try:
+        return run_job(spark, read_arguments(["job", *request["words"]]), lambda _line: None)
+    finally:
+        on_crash_point(None)
+
+
 def statements(request):
     """Runs SQL; the rows of the last statement as JSON."""
     rows = []
@@ -92,7 +109,7 @@ def statements(request):
 for line in sys.stdin:
     request = json.loads(line)
     try:
-        answer = {"id": request["id"], "result": {"merge": merge, "sql": statements}[request["op"]](request)}
+        answer = {"id": request["id"], "result": {"merge": merge, "job": job, "sql": statements}[request["op"]](request)}
     except CdcError as error:
         answer = {"id": request["id"], "failure": {"code": error.code, "message": error.message}}
     except BaseException as error:

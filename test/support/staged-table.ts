@@ -1,7 +1,7 @@
 /** A table in staging for merge tests: change files, loads and definitions, written with the code that capture and loader use. */
 
 import { join } from 'node:path';
-import type { Op } from '../../src/core/change.ts';
+import type { Op, TableName } from '../../src/core/change.ts';
 import { encodeField } from '../../src/core/change-file/encode.ts';
 import { definitionKey, tableFolder } from '../../src/core/change-file/layout.ts';
 import { publishLoadRecord } from '../../src/core/change-file/load-record.ts';
@@ -36,8 +36,11 @@ export class StagedTable {
   #files = 0;
 
   /** In folders below `root` unless other stores are given. */
-  constructor(root: string, stores?: { staging: Store; lake: Store }) {
+  readonly table: TableName;
+
+  constructor(root: string, stores?: { staging: Store; lake: Store }, table: TableName = TABLE) {
     this.root = root;
+    this.table = table;
     this.staging = stores?.staging ?? openLocalStore(join(root, 'staging'));
     this.lake = stores?.lake ?? openLocalStore(join(root, 'lake'));
   }
@@ -47,7 +50,7 @@ export class StagedTable {
     return {
       staging: this.staging,
       lake: this.lake,
-      table: TABLE,
+      table: this.table,
       appId: 'test/shop.orders',
       engine,
       policies: { unfit: 'fail' },
@@ -56,17 +59,17 @@ export class StagedTable {
   }
 
   define(number: ChangeNumber, columns = 'id int not null, name varchar(50), qty int', key = ['id']): TableDefinition {
-    return defineTable(TABLE, { number, columns: parseColumnList(columns), key, zeroDates: 'null' });
+    return defineTable(this.table, { number, columns: parseColumnList(columns), key, zeroDates: 'null' });
   }
 
   async putDefinition(definition: TableDefinition): Promise<void> {
-    await this.staging.put(definitionKey(TABLE, definition.number), JSON.stringify(definitionToJson(definition)));
+    await this.staging.put(definitionKey(this.table, definition.number), JSON.stringify(definitionToJson(definition)));
   }
 
   /** Returns the key; `name` for a place in the order of names other than the next. */
   async putChanges(definition: TableDefinition, changes: readonly Change[], name?: string): Promise<string> {
     const digits = String(++this.#files).padStart(9, '0');
-    const key = `${tableFolder(TABLE)}${name ?? `20261122-${digits}.csv`}`;
+    const key = `${tableFolder(this.table)}${name ?? `20261122-${digits}.csv`}`;
     const lines = changes.map(({ op, number, values }) =>
       line(op, values, `2026112210153012${formatChangeNumber(number)}`),
     );
@@ -83,14 +86,14 @@ export class StagedTable {
     const files: { key: string; size: number; rows: number }[] = [];
     for (let index = 0; index < count && kind === 'load'; index++) {
       const part = rows.filter((_, at) => at % count === index);
-      const key = `${tableFolder(TABLE)}${loadFileName(++this.#loads)}`;
+      const key = `${tableFolder(this.table)}${loadFileName(++this.#loads)}`;
       const body = changeHeader(definition) + part.map((values) => line('I', values, '')).join('');
       await this.staging.putIfAbsent(key, body);
       files.push({ key, size: Buffer.byteLength(body), rows: part.length });
     }
     await publishLoadRecord(this.staging, {
       format: 1,
-      ...TABLE,
+      ...this.table,
       kind,
       number,
       position: 'binlog.000001:4',
@@ -101,7 +104,7 @@ export class StagedTable {
 
   /** The lake table's rows, `null` where there is no table; columns by name, values as DuckDB prints them. */
   async lakeRows(engine: Engine): Promise<Record<string, unknown>[] | null> {
-    const folder = tableFolder(TABLE);
+    const folder = tableFolder(this.table);
     const snapshot = await readSnapshot({ store: this.lake, folder, engine });
     if (snapshot === undefined) return null;
     const paths = await Promise.all(

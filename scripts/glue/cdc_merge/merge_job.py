@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -32,22 +33,37 @@ def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], N
     staging, lake = open_store(arguments.staging), open_store(arguments.lake)
     engine = SparkEngine(spark, lake)
     run = _run_of(arguments, engine)
-    tables: list[dict[str, Any]] = []
-    for table in _choose(arguments, staging):
+    tables = _choose(arguments, staging)
+    reports: dict[TableName, TableReport] = {}
+    failures: dict[TableName, dict[str, Any]] = {}
+    # How many tables were found with nothing pending since the run's last commit. A file of one table may land while
+    # another one is merged; its event has found this run at work, so each table is listed again after the last commit.
+    quiet = 0
+    for table in itertools.cycle(tables):
+        if quiet == len(tables):
+            break
+        quiet += 1
+        if table in failures:
+            continue
         started = time.monotonic()
         try:
             report = _merge(arguments, table, staging, lake, engine, run, log)
-            log(_sentence(report))
-            tables.append(report.to_json())
+            if report.batches > 0:
+                # It was listed after its own commit.
+                quiet = 1
+            if report.batches > 0 or table not in reports:
+                log(_sentence(report))
+            reports[table] = report.after(reports[table]) if table in reports else report
         except Cancelled:
             raise
         except CdcError as error:
-            tables.append(_failed(table, started, error))
+            failures[table] = _failed(table, started, error)
             log(f"{table}: {error.message}")
         except Exception as error:
-            tables.append(_failed(table, started, CdcError("spark.failed", f"merging {table}: {spark_message(error)}")))
+            failures[table] = _failed(table, started, CdcError("spark.failed", f"merging {table}: {spark_message(error)}"))
             log(f"{table}: {error}")
-    return {"tables": tables, "engine": "spark"}
+    of_tables = [failures[table] if table in failures else reports[table].to_json() for table in tables]
+    return {"tables": of_tables, "engine": "spark"}
 
 
 def _run_of(arguments: JobArguments, engine: SparkEngine) -> Run:

@@ -47,6 +47,10 @@ class MergeOptions(LookOptions):
     log: Callable[[str], None] = lambda _line: None
 
 
+_COUNTS = ("changes", "inserted", "updated", "deleted", "quarantined", "bytes_written")
+"""What a batch's effect adds to its table's report."""
+
+
 @dataclass
 class TableReport:
     """As `merge --json` of the TypeScript engine has it."""
@@ -72,8 +76,14 @@ class TableReport:
     def add(self, files: int, effect: BatchEffect) -> None:
         self.batches += 1
         self.files += files
-        for name in ("changes", "inserted", "updated", "deleted", "quarantined", "bytes_written"):
+        for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(effect, name))
+
+    def after(self, earlier: TableReport) -> TableReport:
+        """One report of this look and an earlier one of the same run."""
+        for name in (*_COUNTS, "files", "batches", "seconds"):
+            setattr(self, name, getattr(self, name) + getattr(earlier, name))
+        return self
 
     def to_json(self) -> dict[str, Any]:
         fields: dict[str, Any] = {"schema": self.table.schema, "table": self.table.table}

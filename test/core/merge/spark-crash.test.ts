@@ -1,11 +1,12 @@
-import { join } from 'node:path';
+import { rename, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { openEngine } from '../../../src/core/engine/engine.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { readDeltaTable } from '../../support/python.ts';
-import { mergeBySpark } from '../../support/spark.ts';
+import { mergeBySpark, runSparkJob } from '../../support/spark.ts';
 import { startSparkJob } from '../../support/spark-job.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
 import { StagedTable } from '../../support/staged-table.ts';
@@ -56,6 +57,37 @@ describe.runIf(isThere)('a batch of Spark that is cut short', () => {
     expect(await mergeTable(options)).toMatchObject({ changes: 1, inserted: 1 });
     expect(await rows()).toEqual([{ id: 1, name: 'a', qty: 5 }]);
   }, 120_000);
+});
+
+describe.runIf(isThere)('a file that lands while the job is at work', () => {
+  it('comes with the same run, also when its own table was done before another one', async () => {
+    const { table, change, rows } = await stagedTable();
+    const other = new StagedTable(table.root, table, { schema: 'shop', table: 'zones' });
+    const definition = other.define(changeNumber(1, 0));
+    await other.putDefinition(definition);
+    await other.putLoad(definition, [['1', 'z', '1']], { number: changeNumber(1, 0) });
+    // Away, until a batch has been planned: after the listing, before the commit.
+    const aside = async (key: string) => {
+      const path = join(table.staging.location, key);
+      const away = join(table.root, basename(key));
+      await rename(path, away);
+      return [away, path] as const;
+    };
+    const duringOwn = await aside(await change(1, 'U', '1', 'b', '6'));
+    const duringOther = await aside(await change(2, 'I', '2', 'c', '7'));
+    // The batches: the load of orders, its first change, the load of zones, and what landed meanwhile.
+    const nothing = join(table.root, 'nothing');
+    await writeFile(nothing, '');
+    const reports = await runSparkJob(table, [duringOwn, [nothing, `${nothing}.moved`], duringOther]);
+    expect(reports).toMatchObject([
+      { table: 'orders', files: 3, changes: 3 },
+      { table: 'zones', files: 1, changes: 1 },
+    ]);
+    expect((await rows()).sort((a, b) => Number(a.id) - Number(b.id))).toEqual([
+      { id: 1, name: 'b', qty: 6 },
+      { id: 2, name: 'c', qty: 7 },
+    ]);
+  }, 240_000);
 });
 
 describe.runIf(isThere)('the job in a process of its own', () => {
