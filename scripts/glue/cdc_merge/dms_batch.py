@@ -60,12 +60,12 @@ def prepare_dms_batch(
         key = entry.file.found.key
         found = stored_input(staging, key)
         if entry.applied is not None:
-            _assert_same(found, entry.applied, name)
+            _assert_same(staging, found, entry.applied, name)
         states.append(found)
         scan = entry.file.scan
         rows = None if scan is None else scan.rows
         planned.append(PlanInput("changes", key, found.size, found.tag, rows=rows))
-        applied.append(AppliedFile(key[len(table_folder(name)) :], found.size, found.tag))
+        applied.append(AppliedFile(key[len(table_folder(name)) :], found.size, _placed_tag(staging, found.tag)))
         source = _dms_source(staging, found, table)
         if source is not None:
             changes.append(source)
@@ -109,16 +109,26 @@ def _state_after(batch: DmsBatch, before: DmsState | None, applied: list[Applied
     return DmsState(epoch.kind, epoch.started, batch.sequence, tuple(applied))
 
 
-def _assert_same(found: InputState, known: AppliedFile, table: TableName) -> None:
+def _assert_same(staging: Store, found: InputState, known: AppliedFile, table: TableName) -> None:
     """An applied file that a replay reads again. A store that was moved gives other tags: then the size must do."""
-    is_comparable = found.tag.startswith("sha256:") == known.tag.startswith("sha256:")
-    if found.size == known.size and (not is_comparable or found.tag == known.tag):
+    tag = _placed_tag(staging, found.tag)
+    if found.size == known.size and (tag == known.tag or _place_of(tag) != _place_of(known.tag)):
         return
     raise CdcError(
         "replay.gone",
         f"merging {table}: {found.label} is needed again, for changes before it have come since, and it was changed",
         f"bring the right file back from a copy, or cdc reload {table}",
     )
+
+
+def _placed_tag(staging: Store, tag: str) -> str:
+    """With its place, where a tag says something only there: S3 gives a copy another ETag when its parts were cut
+    otherwise."""
+    return tag if tag.startswith("sha256:") else f"{tag} {staging.location}"
+
+
+def _place_of(tag: str) -> str:
+    return "anywhere" if tag.startswith("sha256:") else tag.partition(" ")[2]
 
 
 def _dms_source(staging: Store, found: InputState, table: DmsTable, count_lone: bool = False) -> SourceFile | None:

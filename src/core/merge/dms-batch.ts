@@ -57,10 +57,10 @@ export async function prepareDmsBatch(request: PrepareDmsRequest): Promise<Prepa
   let expectedRows: number | undefined = 0;
   for (const { file, applied: known } of batch.inputs) {
     const input = await storedInput(staging, file.key);
-    if (known !== undefined) assertSame(input, known, formatTableName(definition));
+    if (known !== undefined) assertSame(staging, input, known, formatTableName(definition));
     inputs.push(input);
     planInputs.push({ kind: 'changes', key: file.key, size: input.size, tag: input.tag, rows: file.scan?.rows });
-    applied.push({ name: file.key.slice(folder.length), size: input.size, tag: input.tag });
+    applied.push({ name: file.key.slice(folder.length), size: input.size, tag: placedTag(staging, input.tag) });
     const source = await dmsSource(staging, file.key, input, table);
     if (source !== undefined) changes.push(source);
     expectedRows = file.scan === undefined || expectedRows === undefined ? undefined : expectedRows + file.scan.rows;
@@ -95,14 +95,23 @@ export async function prepareDmsBatch(request: PrepareDmsRequest): Promise<Prepa
 }
 
 /** An applied file that a replay reads again. A store that was moved gives other tags: then the size must do. */
-function assertSame(input: InputState, known: AppliedFile, tableName: string): void {
-  const isComparable = input.tag.startsWith('sha256:') === known.tag.startsWith('sha256:');
-  if (input.size === known.size && (!isComparable || input.tag === known.tag)) return;
+function assertSame(staging: Store, input: InputState, known: AppliedFile, tableName: string): void {
+  const tag = placedTag(staging, input.tag);
+  if (input.size === known.size && (tag === known.tag || placeOf(tag) !== placeOf(known.tag))) return;
   throw new CdcError(
     'replay.gone',
     `merging ${tableName}: ${input.label} is needed again, for changes before it have come since, and it was changed`,
     { hint: `bring the right file back from a copy, or cdc reload ${tableName}` },
   );
+}
+
+/** With its place, where a tag says something only there: S3 gives a copy another ETag when its parts were cut otherwise. */
+function placedTag(staging: Store, tag: string): string {
+  return tag.startsWith('sha256:') ? tag : `${tag} ${staging.location}`;
+}
+
+function placeOf(tag: string): string {
+  return tag.startsWith('sha256:') ? 'anywhere' : (tag.split(' ')[1] ?? '');
 }
 
 /** undefined for an empty file. */

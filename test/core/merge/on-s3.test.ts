@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { S3 } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { putDmsEpoch } from '../../../src/core/change-file/dms-epoch.ts';
+import { definitionKey } from '../../../src/core/change-file/layout.ts';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { readSnapshot } from '../../../src/core/delta/snapshot.ts';
 import { type Engine, openEngine } from '../../../src/core/engine/engine.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { openS3Store } from '../../../src/core/store/s3.ts';
+import { definitionToJson } from '../../../src/core/table-definition.ts';
+import { dmsSequence, putDialect, putDmsChanges, putDmsLoad } from '../../support/aws/dms-writer.ts';
 import { FakeS3, type Mishap } from '../../support/fake-s3.ts';
 import { askOnly } from '../../support/s3-environment.ts';
 import { type Change, StagedTable, TABLE } from '../../support/staged-table.ts';
@@ -106,6 +111,45 @@ describe('merging a table on S3', () => {
     expect(fake.asked.filter(({ method, key }) => method === 'GET' && key.endsWith('.csv'))).toEqual([]);
   });
 
+  it('goes on in another bucket, where copies have other tags: a late file of DMS is put in its place', async () => {
+    const before = await machine();
+    const { staging } = before.table;
+    const definition = before.table.define(1n);
+    const at = (seconds: number) => new Date(Date.parse('2026-11-22T10:00:00Z') + seconds * 1000);
+    const dmsChange = (seconds: number, name: string, to: Machine) => {
+      const sequence = dmsSequence(at(seconds), seconds);
+      return putDmsChanges(to.table.staging, definition, [{ op: 'U', row: ['1', name, null], sequence }], {
+        named: at(seconds),
+      });
+    };
+    await putDialect(staging);
+    await staging.put(definitionKey(TABLE, 1n), JSON.stringify(definitionToJson(definition)));
+    const epoch = { ...TABLE, kind: 'load' as const, task: 't', caches: false, definition: 1n };
+    await putDmsEpoch(staging, { ...epoch, started: at(0), state: 'complete', rows: 1 });
+    await putDmsLoad(staging, definition, [['1', 'a', null]]);
+    await merge(before);
+    const last = await dmsChange(30, 'last', before);
+    await merge(before);
+    const old = prefix;
+    prefix = randomUUID();
+    const after = await machine();
+    for (const role of ['staging', 'lake'] as const)
+      for (const { key } of await before.table[role].list(''))
+        await uploadInParts(`${prefix}/${role}/${key}`, await before.table[role].get(key));
+    expect(await after.table.staging.tagOf(last)).not.toBe(await before.table.staging.tagOf(last));
+    await dmsChange(20, 'late', after);
+    expect(await merge(after)).toMatchObject({ files: 2 });
+    expect(await after.table.lakeRows(after.engine)).toMatchObject([{ id: 1, name: 'last' }]);
+
+    // In its own bucket a file of the same size and another tag is another file.
+    prefix = old;
+    const own = await machine();
+    const bytes = Buffer.from(await staging.get(last)).toString();
+    await staging.put(last, bytes.replace('last', 'lost'));
+    await dmsChange(20, 'late', own);
+    await expect(merge(own)).rejects.toMatchObject({ code: 'replay.gone' });
+  });
+
   it('applies each change once when two machines merge at once, again and again', async () => {
     const machines = [await machine(), await machine()] as const;
     const definition = await load(machines[0]);
@@ -157,3 +201,13 @@ describe('merging a table on S3', () => {
     expect(fake.uploads).toBe(0);
   });
 });
+
+/** As a tool that copies in parts does: the object has the ETag of its parts, not of its bytes. */
+async function uploadInParts(Key: string, Body: Uint8Array): Promise<void> {
+  const client = new S3({ forcePathStyle: true });
+  const object = { Bucket: 'shop', Key };
+  const { UploadId } = await client.createMultipartUpload(object);
+  const { ETag } = await client.uploadPart({ ...object, UploadId, PartNumber: 1, Body });
+  await client.completeMultipartUpload({ ...object, UploadId, MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] } });
+  client.destroy();
+}
