@@ -1,6 +1,7 @@
-// Usage: npm run bench -- s3 [--quick] [--json FILE]
+// Usage: npm run bench -- NAME [--quick] [--json FILE]
 // Runs one benchmark and prints its numbers; --json FILE takes them as {name, date, machine, results}.
 //   s3: merges on S3 (emulated) from this machine: seconds of the whole process, bytes up and down, requests.
+//   spark: the Glue job's script on local[2] beside a hand-written MERGE of the same changes, in turns.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +17,7 @@ const { positionals, values } = parseArgs({
 });
 const [name] = positionals;
 if (positionals.length !== 1 || !existsSync(join(repository, 'bench', `${name}.bench.ts`))) {
-  console.error('usage: npm run bench -- s3 [--quick] [--json FILE]');
+  console.error('usage: npm run bench -- s3|spark [--quick] [--json FILE]');
   process.exit(2);
 }
 const folder = mkdtempSync(join(os.tmpdir(), 'cdc-bench-'));
