@@ -55,6 +55,11 @@ function unwritable({ protocol, metaData, files }: Snapshot): string[] {
     reasons.push('CHECK constraints (delta.constraints.*)');
   if (configuration['delta.setTransactionRetentionDuration'] !== undefined)
     reasons.push('a limited ledger (delta.setTransactionRetentionDuration)');
+  if (isTrue('delta.compatibility.symlinkFormatManifest.enabled'))
+    reasons.push('manifests for other readers (delta.compatibility.symlinkFormatManifest.enabled)');
+  // Then a checkpoint of Spark's has no statistics that we read: rows before and after a merge could not be counted.
+  if (configuration['delta.checkpoint.writeStatsAsJson']?.toLowerCase() === 'false')
+    reasons.push('checkpoints without statistics as JSON (delta.checkpoint.writeStatsAsJson)');
   if (metaData.partitionColumns.length > 0) reasons.push(`partitions (${metaData.partitionColumns.join(', ')})`);
   if (metaData.format.provider !== 'parquet') reasons.push(`files of format ${metaData.format.provider}`);
   if ([...files.values()].some((file) => objectPath(file.path) === undefined))

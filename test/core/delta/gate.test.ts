@@ -89,6 +89,11 @@ describe('a table', () => {
       'delta.setTransactionRetentionDuration',
       { configuration: { 'delta.setTransactionRetentionDuration': 'interval 1 day' } },
     ],
+    [
+      'delta.compatibility.symlinkFormatManifest.enabled',
+      { configuration: { 'delta.compatibility.symlinkFormatManifest.enabled': 'true' } },
+    ],
+    ['delta.checkpoint.writeStatsAsJson', { configuration: { 'delta.checkpoint.writeStatsAsJson': 'false' } }],
     ['partitions (day)', { partitionColumns: ['day'] }],
     ['files of format orc', { provider: 'orc' }],
     ['NOT NULL of column x', { field: { nullable: false } }],
