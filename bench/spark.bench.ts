@@ -1,7 +1,7 @@
 /** The Glue job's script on local[2] beside a hand-written MERGE: whole processes, in turns, each on a fresh copy of one table. */
 
 import { spawn } from 'node:child_process';
-import { appendFileSync, readdirSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { cp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,9 +13,10 @@ import { changeNumber } from '../src/core/change-number.ts';
 import { withEngine } from '../src/core/engine/engine.ts';
 import { quoteText } from '../src/core/engine/quote.ts';
 import { mergeTable } from '../src/core/merge/merge-table.ts';
+import { shellWords } from '../src/core/pipeline/spark-merge.ts';
 import { queryLake } from '../src/core/query/query.ts';
 import { openLocalStore } from '../src/core/store/local.ts';
-import { sparkParts } from '../test/support/spark-parts.ts';
+import { sparkSubmit } from '../test/support/spark-parts.ts';
 import { StagedTable, TABLE } from '../test/support/staged-table.ts';
 import { temporaryFolder } from '../test/support/temp-folder.ts';
 
@@ -82,7 +83,10 @@ it('merges with Spark', async () => {
     cdc: [script('../scripts/glue/merge_changes.py'), '--staging', places.staging, '--lake', places.lake, ...names],
     'hand-written MERGE': [script('hand_written_merge.py'), places.changes, folder],
   };
-  const submit = await submitWords();
+  const submit = shellWords(
+    // A table of this size is worth the better compiler, and more than the tests' memory.
+    await sparkSubmit({ 'spark.driver.memory': '4g', 'spark.driver.extraJavaOptions': '-Duser.timezone=UTC' }),
+  );
   const runs = new Map(Object.keys(peers).map((peer) => [peer, [] as Run[]]));
   const contents = new Set<string>();
   const before = new Set(await readdir(join(table.lake.location, tableFolder(TABLE))));
@@ -146,24 +150,6 @@ function measure([command = '', ...words]: readonly string[]): Promise<Omit<Run,
       else resolve({ start, total: seconds() });
     });
   });
-}
-
-async function submitWords(): Promise<string[]> {
-  const { jars, env } = await sparkParts();
-  const paths = jars.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
-  const settings = {
-    'spark.jars': paths.filter((path) => path.endsWith('.jar')).join(','),
-    'spark.ui.enabled': 'false',
-    'spark.driver.bindAddress': '127.0.0.1',
-    'spark.driver.host': '127.0.0.1',
-    'spark.driver.memory': '4g',
-    'spark.driver.extraJavaOptions': '-Duser.timezone=UTC',
-  };
-  return [
-    ...['env', ...Object.entries(env).map(([name, value]) => `${name}=${value}`)],
-    ...[join(env.SPARK_HOME ?? '', 'bin', 'spark-submit'), '--master', 'local[2]'],
-    ...Object.entries(settings).flatMap(([name, value]) => ['--conf', `${name}=${value}`]),
-  ];
 }
 
 /** Equal for equal rows, in whatever order. */

@@ -4,7 +4,7 @@
 // Runs a proof in full, where `npm test` takes a sample of it, and writes what came of it to docs/proof.json.
 //   kills: kill -9 of workers, merges and database servers while transactions go on; each seed on each server.
 //   aws: every call of init, replicate, stop, start and destroy (or each N-th) loses its reply, and every one finds no
-//     network, about 6 s a call; and the built command line is killed by kill -9 in each of them, at calls that seeds choose.
+//     network, about 2 s a call; and the built command line is killed by kill -9 in each of them, at calls that seeds choose.
 //   engines: every merge case by this machine's engine and by Spark; for each seed a random history of a table on which the
 //     two take turns, and a kill -9 of Spark while it commits, after which one or the other goes on.
 

@@ -2,7 +2,6 @@
 
 import { formatTableName } from '../core/change.ts';
 import type { TableMergeReport } from '../core/merge/merge-table.ts';
-import type { Progress } from '../core/progress.ts';
 import { count } from './table.ts';
 
 /** One table of the report; fields are a promise (`merge --json`). */
@@ -34,9 +33,4 @@ export function mergedTable(report: TableMergeReport): MergedTable {
 export function mergedSentence(table: MergedTable): string {
   const { files, changes, version, seconds } = table;
   return `${formatTableName(table)}: ${count(changes, 'change')} of ${count(files, 'file')} in version ${version} (${seconds.toFixed(2)} s)`;
-}
-
-/** On stderr: an answer's columns have no room for it. */
-export function sayError(progress: Progress): (error: { message: string; hint?: string | undefined }) => void {
-  return ({ message, hint }) => progress.warn(hint === undefined ? message : `${message}\n→ ${hint}`);
 }

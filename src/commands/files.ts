@@ -1,10 +1,10 @@
 /** Lists the change files in staging. */
 
 import { type Context, defineCommand, parseTableName } from '../cli/command.ts';
+import { sayError } from '../cli/say-error.ts';
 import { type Column, textTable } from '../cli/table.ts';
 import type { TableName } from '../core/change.ts';
 import { withEngine } from '../core/engine/engine.ts';
-import type { CdcError } from '../core/errors.ts';
 import { chooseStagedTables } from '../core/pipeline/merge-pending.ts';
 import { openPipeline } from '../core/pipeline/pipeline.ts';
 import { formatBytes } from '../core/quantity.ts';
@@ -41,7 +41,7 @@ export const command = defineCommand({
 
   async run({ tables, pending }: FilesOptions, context: Context): Promise<FilesReport> {
     const { signal, progress } = context;
-    const onUnreadable = ({ message, hint }: CdcError) => progress.warn(`${message}\n→ ${hint}`);
+    const onUnreadable = sayError(progress);
     const pipeline = openPipeline(await context.config(), context.env.variables);
     const chosen = await chooseStagedTables(pipeline.staging, tables);
     return withEngine({ ...pipeline.engineOptions, signal }, async (engine) => {

@@ -3,12 +3,13 @@
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Context, defineCommand, parseTableName, type RenderFacts } from '../cli/command.ts';
-import { type MergedTable, mergedSentence, mergedTable, sayError } from '../cli/merged-table.ts';
+import { type MergedTable, mergedSentence, mergedTable } from '../cli/merged-table.ts';
 import { openNamedLake } from '../cli/named-lake.ts';
+import { sayError } from '../cli/say-error.ts';
 import { type Column, count, textTable } from '../cli/table.ts';
 import { formatTableName, type TableName } from '../core/change.ts';
 import { needStagedFile } from '../core/change-file/find-file.ts';
-import type { ConfigOverride } from '../core/config.ts';
+import type { Config, ConfigOverride } from '../core/config.ts';
 import { withEngine } from '../core/engine/engine.ts';
 import { CancelledError, UsageError } from '../core/errors.ts';
 import { mergeLooseFile } from '../core/merge/merge-loose-file.ts';
@@ -19,7 +20,7 @@ import {
   mergeArrivals,
   mergePending,
 } from '../core/pipeline/merge-pending.ts';
-import { openPipeline } from '../core/pipeline/pipeline.ts';
+import { openPipeline, type Pipeline } from '../core/pipeline/pipeline.ts';
 import { mergeWithSpark } from '../core/pipeline/spark-merge.ts';
 import { watchByRuns } from '../core/pipeline/watch-by-runs.ts';
 
@@ -232,32 +233,7 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
     options.file === undefined ? undefined : await needStagedFile(pipeline.staging, context.cwd, options.file);
   const tables = file === undefined ? await chooseStagedTables(pipeline.staging, options.tables) : [file.table];
 
-  const emit = async (outcome: MergeOutcome) => {
-    const table = outcomeOf(outcome, progress);
-    await context.emit(table, 'error' in outcome ? '' : mergedSentence(table));
-  };
-  const submit = context.env.sparkSubmit ?? config.merge.sparkSubmit;
-  if (options.watch && !flags.dryRun) {
-    const watch = { tables: options.tables, progress, signal };
-    if (engine === 'local') await mergeArrivals({ ...watch, pipeline, onOutcome: emit });
-    await watchByRuns({
-      ...watch,
-      staging: pipeline.staging,
-      onError: sayError(progress),
-      async run(tables) {
-        const outcomes = await mergeWithSpark({
-          ...watch,
-          tables,
-          takeOver: false,
-          loadComplete: false,
-          config,
-          submit,
-        });
-        for (const outcome of outcomes) if ('error' in outcome || outcome.report.files > 0) await emit(outcome);
-        return outcomes.some((one) => 'error' in one || one.report.waits !== undefined);
-      },
-    });
-  }
+  if (options.watch && !flags.dryRun) await watchPipeline(pipeline, options.tables, context);
   if (flags.dryRun) {
     const pending = await countPending({ pipeline, tables, upTo: file?.key, signal });
     return {
@@ -271,7 +247,7 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
   const request = { tables, upTo: file?.key, takeOver, loadComplete, progress, signal };
   const outcomes =
     engine === 'spark'
-      ? await mergeWithSpark({ ...request, config, submit })
+      ? await mergeWithSpark({ ...request, config, submit: submitOf(config, context) })
       : await mergePending({ ...request, pipeline });
   const [only] = outcomes;
   if (outcomes.length === 1 && only !== undefined && 'error' in only) throw only.error;
@@ -283,6 +259,33 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
 }
 
 const nothing = { files: 0, changes: 0, inserted: 0, updated: 0, deleted: 0, quarantined: 0, version: -1, seconds: 0 };
+
+/** Ends by the signal. */
+async function watchPipeline(pipeline: Pipeline, tables: readonly TableName[], context: Context): Promise<never> {
+  const { config, staging } = pipeline;
+  const { progress, signal } = context;
+  const watch = { tables, progress, signal };
+  const emit = async (outcome: MergeOutcome) => {
+    const table = outcomeOf(outcome, progress);
+    await context.emit(table, 'error' in outcome ? '' : mergedSentence(table));
+  };
+  if (config.merge.engine === 'local') return await mergeArrivals({ ...watch, pipeline, onOutcome: emit });
+  const spark = { ...watch, takeOver: false, loadComplete: false, config, submit: submitOf(config, context) };
+  return await watchByRuns({
+    ...watch,
+    staging,
+    onError: sayError(progress),
+    async run(there) {
+      const outcomes = await mergeWithSpark({ ...spark, tables: there });
+      for (const outcome of outcomes) if ('error' in outcome || outcome.report.files > 0) await emit(outcome);
+      return outcomes.some((one) => 'error' in one || one.report.waits !== undefined);
+    },
+  });
+}
+
+function submitOf(config: Config, context: Context): string {
+  return context.env.sparkSubmit ?? config.merge.sparkSubmit;
+}
 
 /** The table's line of the report; an error and a wait are also said, for the answer's columns have no room for them. */
 function outcomeOf(outcome: MergeOutcome, progress: Context['progress']): MergedTable {

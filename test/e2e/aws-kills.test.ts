@@ -1,6 +1,6 @@
 /** kill -9 of the built command line while it makes, runs and removes a pipeline on AWS: the same command again ends where it would have. */
 
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -9,6 +9,7 @@ import { comparableSettings } from '../support/aws/comparable-settings.ts';
 import { type AwsEmulator, hasAwsEmulator, startAwsEmulator } from '../support/aws/emulator.ts';
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
 import { type CdcResult, runCdc } from '../support/cli.ts';
+import { appendResult } from '../support/proof-result.ts';
 import { startTestServer, type TestServer } from '../support/servers.ts';
 import { randomFrom } from './kills/random.ts';
 
@@ -23,7 +24,7 @@ type Phase = keyof typeof PHASES;
 const ALL = Object.keys(PHASES).filter((phase): phase is Phase => phase in PHASES);
 
 /** `npm run proof -- aws` sets these: four seeds, each with a kill in every phase. */
-const { CDC_PROOF_SEEDS: SEEDS, CDC_PROOF_RESULTS: RESULTS } = process.env;
+const SEEDS = process.env.CDC_PROOF_SEEDS;
 const isWhole = SEEDS !== undefined;
 const seeds = SEEDS === undefined ? [20_261_124] : SEEDS.split(',').map(Number);
 const phases: readonly Phase[] = isWhole ? ALL : ['init', 'destroy'];
@@ -77,9 +78,7 @@ describe.skipIf(!canRun)('kill -9 of the command line on AWS', () => {
         const isSame = JSON.stringify(found.left.get(outcome.phase)) === JSON.stringify(clean.left.get(outcome.phase));
         return { ...outcome, seed, ...(isSame ? {} : { failure: 'the account differs from the clean run' }) };
       });
-      if (RESULTS !== undefined)
-        for (const one of results)
-          await appendFile(RESULTS, `${JSON.stringify({ ...one, phase: `kill -9 of ${one.phase}` })}\n`);
+      for (const one of results) appendResult({ ...one, phase: `kill -9 of ${one.phase}` });
       expect(outcomes.filter(({ met }) => !met)).toEqual([]);
       for (const phase of phases) expect(found.left.get(phase), phase).toEqual(clean.left.get(phase));
     });

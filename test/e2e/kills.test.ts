@@ -1,10 +1,10 @@
 /** kill -9 of whatever runs, while transactions go on: afterwards the lake is the source, and nothing is there twice. */
 
-import { appendFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { appendResult } from '../support/proof-result.ts';
 import { hasDeltaReader } from '../support/python.ts';
 import { describeOnServers, startTestServer } from '../support/servers.ts';
 import {
@@ -88,7 +88,7 @@ describeOnServers('kill -9', (flavor) => {
         await server.stop();
         await rm(folder, { recursive: true, force: true });
         result.seconds = Math.round((Date.now() - started) / 1000);
-        if (RESULTS !== undefined) appendFileSync(RESULTS, `${JSON.stringify(result)}\n`);
+        appendResult(result);
       }
     });
 });

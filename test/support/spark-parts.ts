@@ -115,9 +115,9 @@ async function jarFolder(kind: 'delta' | 's3'): Promise<string> {
   return folder;
 }
 
-/** The command that starts Spark with Delta here, as `merge.spark_submit` takes it. */
-export async function sparkSubmit(withS3 = false): Promise<string> {
-  const { jars, env } = await sparkParts(withS3);
+/** The command that starts Spark with Delta here, as `merge.spark_submit` takes it; `more` settings go over the tests' own. */
+export async function sparkSubmit(more: Readonly<Record<string, string>> = {}): Promise<string> {
+  const { jars, env } = await sparkParts();
   const paths = jars.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
   const settings = {
     'spark.jars': paths.filter((path) => path.endsWith('.jar')).join(','),
@@ -125,6 +125,7 @@ export async function sparkSubmit(withS3 = false): Promise<string> {
     'spark.driver.bindAddress': '127.0.0.1',
     'spark.driver.host': '127.0.0.1',
     'spark.driver.extraJavaOptions': '-Duser.timezone=UTC -XX:TieredStopAtLevel=1',
+    ...more,
   };
   const words = [
     'env',

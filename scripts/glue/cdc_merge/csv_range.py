@@ -10,6 +10,7 @@ from .change_number import parse_change_number
 from .csv_records import CsvRecord, cut_file, read_csv, read_pieces
 from .errors import CdcError
 from .header import is_our_header
+from .inputs import input_changed
 from .row_errors import shorten, wrong_width
 from .store import Store
 
@@ -82,11 +83,7 @@ def _read_first(store: Store, key: str, file: str, size: int) -> tuple[bytes, Cs
 
 
 def _shrunk(file: str, size: int, left: int) -> CdcError:
-    return CdcError(
-        "input.changed",
-        f"reading {file}: it had {size} bytes when it was listed, and {left} are left of it",
-        "nothing was applied; a change file must not change once it is there: bring the right one back, then merge again",
-    )
+    return input_changed(file, f"it had {size} bytes when it was listed, and {left} are left of it")
 
 
 def read_header(store: Store, key: str) -> tuple[str, ...]:

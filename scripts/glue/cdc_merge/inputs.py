@@ -50,12 +50,16 @@ def assert_unchanged(inputs: Iterable[InputState]) -> None:
         if tag is None:
             raise _missing(one.label)
         if tag != one.tag:
-            raise CdcError(
-                "input.changed",
-                f"reading {one.label}: it was changed while it was merged",
-                "nothing was applied; a change file must not change once it is there: bring the right one back, "
-                "then merge again",
-            )
+            raise input_changed(one.label, "it was changed while it was merged")
+
+
+def input_changed(label: str, how: str) -> CdcError:
+    """`how` ends the sentence."""
+    return CdcError(
+        "input.changed",
+        f"reading {label}: {how}",
+        "nothing was applied; a change file must not change once it is there: bring the right one back, then merge again",
+    )
 
 
 def _missing(label: str) -> CdcError:

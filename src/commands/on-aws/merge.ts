@@ -1,8 +1,9 @@
 /** `merge --engine glue`: a run of the Glue job, started, followed to its end, and what it says it has done. */
 
 import type { Context } from '../../cli/command.ts';
-import { type MergedTable, mergedSentence, sayError } from '../../cli/merged-table.ts';
+import { type MergedTable, mergedSentence } from '../../cli/merged-table.ts';
 import { openRunOnAws } from '../../cli/open-aws.ts';
+import { sayError } from '../../cli/say-error.ts';
 import { formatTableName, type TableName } from '../../core/change.ts';
 import { mergeOnGlue } from '../../core/pipeline/aws-run/follow-glue-run.ts';
 import type { AwsRun } from '../../core/pipeline/aws-run/run.ts';

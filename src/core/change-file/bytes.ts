@@ -32,6 +32,13 @@ async function* filePieces(path: string): AsyncGenerator<Buffer> {
   }
 }
 
+/** `how` ends the sentence. */
+export function inputChanged(file: string, how: string): CdcError {
+  return new CdcError('input.changed', `reading ${file}: ${how}`, {
+    hint: 'nothing was applied; a change file must not change once it is there: bring the right one back, then merge again',
+  });
+}
+
 /** What a user can do about a file that cannot be read. */
 export function fileError(path: string, error: unknown): CdcError {
   if (error instanceof CdcError) return error;

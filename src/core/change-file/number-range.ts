@@ -3,7 +3,7 @@
 import { type ChangeNumber, parseChangeNumber } from '../change-number.ts';
 import { CdcError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
-import { readBytes } from './bytes.ts';
+import { inputChanged, readBytes } from './bytes.ts';
 import { type CsvRecord, cutFile, readCsv } from './csv.ts';
 import { isOurHeader } from './header.ts';
 import { shorten, wrongWidth } from './row-errors.ts';
@@ -63,13 +63,7 @@ export async function readNumberRange(store: Store, key: string, knownSize?: num
 }
 
 function shrunk(file: string, size: number, left: number): CdcError {
-  return new CdcError(
-    'input.changed',
-    `reading ${file}: it had ${size} bytes when it was listed, and ${left} are left of it`,
-    {
-      hint: 'nothing was applied; a change file must not change once it is there: bring the right one back, then merge again',
-    },
-  );
+  return inputChanged(file, `it had ${size} bytes when it was listed, and ${left} are left of it`);
 }
 
 /** The first record of a file: the header of one of ours. */

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { fileError } from '../change-file/bytes.ts';
+import { fileError, inputChanged } from '../change-file/bytes.ts';
 import { CdcError, nativeCodeOf } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 
@@ -68,10 +68,7 @@ export async function assertUnchanged(inputs: readonly InputState[]): Promise<vo
     if (looksSame && input.size > SMALL_BYTES) continue;
     const tag = await input.tagAgain();
     if (tag === undefined) throw missing(input.label);
-    if (tag !== input.tag)
-      throw new CdcError('input.changed', `reading ${input.label}: it was changed while it was merged`, {
-        hint: 'nothing was applied; a change file must not change once it is there: bring the right one back, then merge again',
-      });
+    if (tag !== input.tag) throw inputChanged(input.label, 'it was changed while it was merged');
   }
 }
 

@@ -1,4 +1,3 @@
-import { appendFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CdcError } from '../../../../src/core/errors.ts';
 import { replicateOnAws } from '../../../../src/core/pipeline/aws-run/replicate.ts';
@@ -8,6 +7,7 @@ import type { AwsCall, FaultKind } from '../../../support/aws/call-faults.mjs';
 import { failOperation } from '../../../support/aws/calls.ts';
 import { comparableSettings, firstDifference } from '../../../support/aws/comparable-settings.ts';
 import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
+import { appendResult } from '../../../support/proof-result.ts';
 import { startTestServer, type TestServer } from '../../../support/servers.ts';
 import { hasWorld, makeWorld, type World, watchCalls } from './world.ts';
 
@@ -139,8 +139,7 @@ describe.skipIf(!(await hasWorld()))('when calls go wrong', () => {
             operation,
             ...(failure === undefined ? {} : { failure }),
           };
-          if (process.env.CDC_PROOF_RESULTS !== undefined)
-            await appendFile(process.env.CDC_PROOF_RESULTS, `${JSON.stringify(outcome)}\n`);
+          appendResult(outcome);
           if (failure !== undefined || !outcome.met) failed.push(outcome);
         }
       }

@@ -1,9 +1,9 @@
-import { appendFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CdcError } from '../../../../src/core/errors.ts';
 import { type AwsCall, type FaultKind, type FiredFault, installCallFaults } from '../../../support/aws/call-faults.mjs';
 import { comparableSettings, firstDifference } from '../../../support/aws/comparable-settings.ts';
 import { hasAwsEmulator } from '../../../support/aws/emulator.ts';
+import { appendResult } from '../../../support/proof-result.ts';
 import { type Account, newPipeline, type Pipeline, startAccount } from './account.ts';
 
 /**
@@ -46,8 +46,7 @@ describe.skipIf(!(await hasAwsEmulator()))('a call that goes wrong', () => {
           // Parallel steps look more or less often; a tenth may be missing at the end, and no more.
           if (!outcome.met && every > 0 && outcome.call > clean.calls * 0.9) break;
           outcomes.push(outcome);
-          const results = process.env.CDC_PROOF_RESULTS;
-          if (results !== undefined) await appendFile(results, `${JSON.stringify(outcome)}\n`);
+          appendResult(outcome);
         }
         expect(outcomes.filter(({ failure }) => failure !== undefined)).toEqual([]);
         expect(outcomes.filter(({ met }) => !met)).toEqual([]);
