@@ -72,9 +72,9 @@ export async function replicateHere(options: {
       state.update({ state: 'stopped', doing: 'stopped' });
       throw stoppedAt(await readCheckpoint(pipeline.staging));
     }
-    // Whoever holds the lease speaks for the pipeline, if it is of this folder.
+    // Whoever holds the lease speaks for the pipeline, also before its first word: one that never held it says nothing.
     const told = await readWorkerState(pipeline.config.stateFolder);
-    if (!isAboutLease(error) || told === undefined || told.process.pid === state.state.process.pid)
+    if (!isAboutLease(error) || told?.process.pid === state.state.process.pid)
       state.update({ state: 'failed', doing: 'failed', error: problemOf(error) });
     throw error;
   } finally {

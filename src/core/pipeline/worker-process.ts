@@ -36,17 +36,19 @@ export async function findWorker(stateFolder: string): Promise<WorkerFound> {
   return { state, alive, starting: isStarting ? started : undefined };
 }
 
-/** A worker that has the lease has said so in its file this much later. */
-const TOLD_MS = 2000;
+/** A worker that has the lease has said so in its file this much later, also on a busy machine. */
+const TOLD_MS = 10_000;
 
 /** The worker of this folder; undefined when nobody captures. Throws `worker.elsewhere` when somebody holds the capture lease who is not of this folder. */
 export async function runningWorker(pipeline: Pipeline): Promise<WorkerState | undefined> {
-  for (const start = Date.now(); ; await sleep(100)) {
+  for (;;) {
     const { alive, state } = await findWorker(pipeline.config.stateFolder);
     if (alive && state !== undefined) return state;
     const lease = await describeLease(pipeline.staging, CAPTURE_LEASE);
     if (lease.state === 'free') return undefined;
-    if (Date.now() - start > TOLD_MS) throw elsewhere(pipeline, lease.text);
+    const since = Date.parse(lease.holder?.since ?? '') || 0;
+    if ((await pipeline.staging.now()).getTime() - since > TOLD_MS) throw elsewhere(pipeline, lease.text);
+    await sleep(100);
   }
 }
 
