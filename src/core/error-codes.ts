@@ -57,6 +57,10 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'table.unreadable': ['a table cannot be read', 'the message says why'],
   'table.no-key': ['a table without a key cannot be mirrored', 'add a primary key, or `mode: append` in cdc.yaml'],
   'key.missing': ['a table has no primary key', 'add one, or name a unique key with `key:`, or `mode: append`'],
+  'key.collation': [
+    'a key may change in case or blanks alone, and the replication task does not write what it was before',
+    '`cdc replicate` has the task write it; `cdc verify` finds rows that were left behind',
+  ],
   'key.unfit': ['`key:` names no unique index of NOT NULL columns', 'name the columns of one'],
   'type.unsupported': ['a column has a type that this version does not follow', 'leave the table out with `exclude:`'],
   'type.charset': ['a column has a character set that this version does not follow', 'convert it to utf8mb4'],
@@ -258,6 +262,10 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'aws.lambda-not-built': ['the Lambda function is not in dist', '`npm run build`'],
   'task.failed': ['a replication task of DMS failed', '`cdc logs` has its account; `cdc replicate` goes on'],
   'task.tables': ['DMS did not load or follow some tables', '`cdc logs` says why, then `cdc reload TABLE`'],
+  'task.no-before-image': [
+    'a replication task does not write what a key was before an update: the row of the old key stays',
+    '`cdc replicate` has it write that; `cdc verify` finds rows that were left behind',
+  ],
   'task.stopped': ['a replication task is stopped', '`cdc start`'],
   'task.not-started': ['DMS accepted a start, and nothing began', 'run it again'],
   'task.gone': ['somebody deleted a replication task', '`cdc replicate`'],

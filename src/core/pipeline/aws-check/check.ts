@@ -16,6 +16,7 @@ import { rightsNeeded } from '../aws/rights.ts';
 import { awsSourceAddress } from '../aws/source-address.ts';
 import { RUN_RIGHTS } from '../aws-run/run-rights.ts';
 import { checkAccountRoles } from './account-roles.ts';
+import { checkBeforeImages } from './before-images.ts';
 import { checkClock, checkCredentials, checkRecord } from './credentials.ts';
 import { type Found, findingOf, warning } from './findings.ts';
 import { checkLimits, UNKNOWN_LIMITS } from './limits.ts';
@@ -64,6 +65,15 @@ export async function checkAws(options: AwsOptions & { only: readonly string[] }
     { optional: 'which rights are missing' },
   );
   const cost = costOf(config);
+  let withoutBeforeImages: readonly string[] = [];
+  const beforeImages = await findingOf(
+    async () => {
+      const found = await checkBeforeImages(session, config);
+      withoutBeforeImages = found.without;
+      return found;
+    },
+    { optional: 'whether the replication task writes what a key was before an update' },
+  );
   const parts = [
     identity,
     clock,
@@ -76,7 +86,8 @@ export async function checkAws(options: AwsOptions & { only: readonly string[] }
     ...limits,
     rights,
     checkPrices(config, cost),
-    await checkSourceIfThere(options),
+    beforeImages,
+    await checkSourceIfThere({ ...options, withoutBeforeImages }),
   ];
   const findings = withoutRepeated(parts.flatMap((part) => part.findings));
   return {
@@ -151,8 +162,10 @@ function checkPrices(config: Config, { idle, continuous, as_of, prices_of, notes
 }
 
 /** A database that is not there yet, or stands still, is none to be looked into. */
-async function checkSourceIfThere(options: AwsOptions & { only: readonly string[] }): Promise<Found> {
-  const { config, session, sourcePassword, only } = options;
+async function checkSourceIfThere(
+  options: AwsOptions & { only: readonly string[]; withoutBeforeImages: readonly string[] },
+): Promise<Found> {
+  const { config, session, sourcePassword, only, withoutBeforeImages } = options;
   return findingOf(async () => {
     if (config.source.kind === 'rds') {
       const found = await findInstance(session, awsNames(config).database);
@@ -167,7 +180,7 @@ async function checkSourceIfThere(options: AwsOptions & { only: readonly string[
       },
     );
     if (address === undefined) return { findings: [], facts: ['source: not there yet'] };
-    return checkAwsSource({ config, address, only, signal: session.signal });
+    return checkAwsSource({ config, address, only, withoutBeforeImages, signal: session.signal });
   });
 }
 

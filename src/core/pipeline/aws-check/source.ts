@@ -6,6 +6,7 @@ import { type Config, tableRuleFor } from '../../config.ts';
 import type { Finding } from '../../source/finding.ts';
 import { queryRows } from '../../source/query.ts';
 import { checkSource } from '../../source/source-check.ts';
+import { looseKeyFindings } from './before-images.ts';
 import { error, type Found } from './findings.ts';
 
 /** DMS takes its load without holding writes, and names columns by the definition it reads itself. */
@@ -15,14 +16,19 @@ export async function checkAwsSource(options: {
   config: Config;
   address: SourceAddress;
   only: readonly string[];
+  /** Replication tasks that do not say what a key was before an update. */
+  withoutBeforeImages: readonly string[];
   signal: AbortSignal | undefined;
 }): Promise<Found> {
-  const { config, address, only, signal } = options;
+  const { config, address, only, withoutBeforeImages, signal } = options;
+  const patterns = {
+    tables: only.length > 0 ? only : config.tables.map((rule) => rule.pattern),
+    exclude: config.exclude,
+  };
   const connection = await connectSource(address, signal === undefined ? {} : { signal });
   try {
     const findings = await checkSource(connection, {
-      tables: only.length > 0 ? only : config.tables.map((rule) => rule.pattern),
-      exclude: config.exclude,
+      ...patterns,
       ruleFor: (name: TableName) => tableRuleFor(config, name),
       foreignKeyCascades: config.capture.foreignKeyCascades,
       signal,
@@ -37,6 +43,7 @@ export async function checkAwsSource(options: {
       findings: [
         ...findings.filter(({ code }) => !OF_OUR_CAPTURE.has(code)),
         ...checkChecksum(config, checksum?.value ?? 'NONE'),
+        ...(await looseKeyFindings(connection, { config, patterns, tasks: withoutBeforeImages, signal })),
       ],
     };
   } finally {

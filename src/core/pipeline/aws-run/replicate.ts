@@ -32,7 +32,7 @@ import { mergeOnGlue, refuseFailed } from './follow-glue-run.ts';
 import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
 import { checkBinlogReaches, readPosition, type SourceView, viewSource } from './source-view.ts';
 import { resumeSweep } from './sweep.ts';
-import { choosesTheSame, tableMappings } from './table-mappings.ts';
+import { addsTheColumns, choosesTheSame, tableMappings } from './table-mappings.ts';
 import {
   type Recorded,
   recordComplete,
@@ -90,9 +90,9 @@ export async function replicateOnAws(
   };
   const outdated = outdatedTask(run, choice, source);
   if (outdated !== undefined) {
-    const { name } = outdated;
-    progress.warn(`${name} does not have the tables that cdc.yaml asks for: it is stopped, changed, and goes on`);
-    const stopped = await stopAndSettle(run, outdated);
+    const { name } = outdated.task;
+    progress.warn(`${name} ${outdated.why}: it is stopped, changed, and goes on`);
+    const stopped = await stopAndSettle(run, outdated.task);
     if (stopped === undefined)
       throw new CdcError('task.gone', `changing ${name}: it has gone`, { hint: 'cdc replicate' });
     choice = { act: 'start', task: stopped, how: 'resume-processing' };
@@ -128,10 +128,23 @@ export function knownNotes(notes: TaskNotes): KnownNotes {
   return { loadPosition: notes.load_position, resumeFrom: notes.retired?.from };
 }
 
-/** The task that runs, when it has other tables than cdc.yaml asks for by now. */
-export function outdatedTask(run: AwsRun, choice: TaskChoice, source: SourceView): ReplicationTask | undefined {
-  if (choice.act !== 'already' || choosesTheSame(mappingsOf(run, source), choice.task.tableMappings)) return undefined;
-  return choice.task;
+/** The task that runs, when it is not what cdc.yaml asks for by now, or not what merge needs. */
+export function outdatedTask(
+  run: AwsRun,
+  choice: TaskChoice,
+  source: SourceView,
+): { task: ReplicationTask; why: string } | undefined {
+  if (choice.act !== 'already') return undefined;
+  const { task } = choice;
+  const wanted = mappingsOf(run, source);
+  if (!choosesTheSame(wanted, task.tableMappings))
+    return { task, why: 'does not have the tables that cdc.yaml asks for' };
+  if (!addsTheColumns(wanted, task.tableMappings))
+    return {
+      task,
+      why: 'does not write the columns by which merge knows the order of changes and what a key was before',
+    };
+  return undefined;
 }
 
 /** What DMS has and what cdc.yaml asks for, by the tables themselves. */

@@ -48,6 +48,15 @@ const ruleSchema = z.object({
   'rule-type': z.string(),
   'rule-action': z.string().optional(),
   'object-locator': z.object({ 'schema-name': z.string(), 'table-name': z.string() }).optional(),
+  value: z.string().nullish(),
+  expression: z.string().nullish(),
+  'before-image-def': z
+    .object({
+      'column-prefix': z.string().nullish(),
+      'column-suffix': z.string().nullish(),
+      'column-filter': z.string(),
+    })
+    .nullish(),
 });
 const mappingsSchema = z.object({ rules: z.array(ruleSchema) });
 
@@ -57,20 +66,59 @@ export function choosesTheSame(a: string, b: string): boolean {
   return left.size === right.size && [...left].every((rule) => right.has(rule));
 }
 
-function selectionsOf(text: string): Set<string> {
-  const parsed = mappingsSchema.safeParse(parseJson(text));
-  if (!parsed.success) return new Set();
-  return new Set(
-    parsed.data.rules
-      .filter((rule) => rule['rule-type'] === 'selection')
-      .map((rule) =>
-        JSON.stringify([
-          rule['rule-action'],
-          rule['object-locator']?.['schema-name'],
-          rule['object-locator']?.['table-name'],
-        ]),
-      ),
+/** Whether a task adds the columns that merge needs beside a table's own, whatever it adds or changes besides. */
+export function addsTheColumns(wanted: string, found: string): boolean {
+  return isPartOf(
+    [...addedColumns(wanted), ...beforeColumns(wanted)],
+    [...addedColumns(found), ...beforeColumns(found)],
   );
+}
+
+/** Whether a task says of an update what the key was, under the names by which merge knows it. */
+export function saysTheKeyBefore(wanted: string, found: string): boolean {
+  return isPartOf(beforeColumns(wanted), beforeColumns(found));
+}
+
+function isPartOf(part: readonly string[], whole: readonly string[]): boolean {
+  const known = new Set(whole);
+  return part.every((one) => known.has(one));
+}
+
+function addedColumns(text: string): string[] {
+  return rulesOf(text)
+    .filter((rule) => rule['rule-action'] === 'add-column')
+    .map((rule) => JSON.stringify([...locatorOf(rule), rule.value, rule.expression]));
+}
+
+/** Each holds those before it. */
+const BEFORE_FILTERS = ['pk-only', 'non-lob', 'all'];
+
+function beforeColumns(text: string): string[] {
+  return rulesOf(text).flatMap((rule) => {
+    const images = rule['before-image-def'];
+    if (rule['rule-action'] !== 'add-before-image-columns' || images == null) return [];
+    const { 'column-prefix': prefix, 'column-suffix': suffix, 'column-filter': filter } = images;
+    return BEFORE_FILTERS.slice(0, BEFORE_FILTERS.indexOf(filter) + 1).map((held) =>
+      JSON.stringify([...locatorOf(rule), prefix ?? '', suffix ?? '', held]),
+    );
+  });
+}
+
+function selectionsOf(text: string): Set<string> {
+  return new Set(
+    rulesOf(text)
+      .filter((rule) => rule['rule-type'] === 'selection')
+      .map((rule) => JSON.stringify([rule['rule-action'], ...locatorOf(rule)])),
+  );
+}
+
+function rulesOf(text: string): z.output<typeof ruleSchema>[] {
+  const parsed = mappingsSchema.safeParse(parseJson(text));
+  return parsed.success ? parsed.data.rules : [];
+}
+
+function locatorOf(rule: z.output<typeof ruleSchema>): (string | undefined)[] {
+  return [rule['object-locator']?.['schema-name'], rule['object-locator']?.['table-name']];
 }
 
 function parseJson(text: string): unknown {

@@ -6,7 +6,9 @@ import { writeRecord } from '../../../../src/core/pipeline/aws/record.ts';
 import { type AwsCheckReport, checkAws } from '../../../../src/core/pipeline/aws-check/check.ts';
 import { checkClock, checkCredentials } from '../../../../src/core/pipeline/aws-check/credentials.ts';
 import { CHECK_RIGHTS } from '../../../../src/core/pipeline/aws-check/rights.ts';
+import { tableMappings } from '../../../../src/core/pipeline/aws-run/table-mappings.ts';
 import { type AwsCall, installCallFaults } from '../../../support/aws/call-faults.mjs';
+import { seenUntil } from '../../../support/aws/clients.ts';
 import { hasAwsEmulator } from '../../../support/aws/emulator.ts';
 import { fakeClock } from '../../../support/aws/fake-clock.ts';
 import { findBadRequests } from '../../../support/aws/request-oracle.ts';
@@ -94,6 +96,58 @@ describe.skipIf(!(await hasAwsEmulator()))('check on AWS', () => {
     expect(report.facts).toContain('everything is made');
     expect(codes(report)).toEqual(['error table.missing', 'error key.missing']);
     expect(report.ok).toBe(false);
+  });
+
+  it('warns of a task that does not say what a key was before, and refuses tables whose keys then change unseen', async () => {
+    const pipeline = await newPipeline(account, "tables: ['shop.%']\n");
+    await pipeline.init();
+    await account.query(
+      'CREATE DATABASE shop',
+      'CREATE TABLE shop.orders (id INT PRIMARY KEY, note VARCHAR(10))',
+      'CREATE TABLE shop.codes (code VARCHAR(10), PRIMARY KEY (code))',
+      'CREATE TABLE shop.exact (code VARCHAR(10) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin PRIMARY KEY, n INT)',
+      'CREATE TABLE shop.padded (code VARCHAR(10) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PRIMARY KEY, n INT)',
+      'CREATE TABLE shop.fixed (code CHAR(10) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PRIMARY KEY, n INT)',
+    );
+    const [source, target] = await Promise.all(
+      ['shop-qkzw-source', 'shop-qkzw-target'].map(async (id) => {
+        const { Endpoints } = await account.clients.dms.describeEndpoints({
+          Filters: [{ Name: 'endpoint-id', Values: [id] }],
+        });
+        return Endpoints?.[0]?.EndpointArn;
+      }),
+    );
+    const { ReplicationInstances } = await account.clients.dms.describeReplicationInstances({});
+    const wanted: { rules: Record<string, unknown>[] } = JSON.parse(
+      tableMappings({ config: pipeline.config, refused: [] }),
+    );
+    const withRules = (rules: Record<string, unknown>[]) => JSON.stringify({ rules });
+    const { ReplicationTask } = await account.clients.dms.createReplicationTask({
+      ReplicationTaskIdentifier: 'shop-qkzw-full-load-and-cdc',
+      MigrationType: 'full-load-and-cdc',
+      ReplicationInstanceArn: ReplicationInstances?.[0]?.ReplicationInstanceArn,
+      SourceEndpointArn: source,
+      TargetEndpointArn: target,
+      TableMappings: withRules(wanted.rules.filter((rule) => rule['rule-action'] !== 'add-before-image-columns')),
+    });
+    const report = await check(pipeline);
+    expect(codes(report)).toEqual(['warning task.no-before-image', 'error key.collation', 'error key.collation']);
+    expect(report.findings.map(({ table, message }) => [table, message.split(' may ')[0]])).toEqual([
+      [undefined, expect.stringContaining('an update of a key leaves the old row in the lake')],
+      ['shop.codes', 'its key code (utf8mb4_0900_ai_ci)'],
+      ['shop.padded', 'its key code (utf8mb4_bin)'],
+    ]);
+
+    await seenUntil('ready', async () => {
+      const { ReplicationTasks } = await account.clients.dms.describeReplicationTasks({});
+      return ReplicationTasks?.[0]?.Status;
+    });
+    // With it nothing speaks against such a key, as with our own capture.
+    await account.clients.dms.modifyReplicationTask({
+      ReplicationTaskArn: ReplicationTask?.ReplicationTaskArn,
+      TableMappings: withRules(wanted.rules),
+    });
+    expect(codes(await check(pipeline))).toEqual([]);
   });
 
   it('finds limits, classes and networks that stand in the way, all of them at once', async () => {

@@ -6,6 +6,7 @@ import { startOnAws } from '../../../../src/core/pipeline/aws-run/start.ts';
 import { stopOnAws } from '../../../../src/core/pipeline/aws-run/stop.ts';
 import { NOTES_KEY } from '../../../../src/core/pipeline/aws-run/task-notes.ts';
 import { failOperation } from '../../../support/aws/calls.ts';
+import { seenUntil } from '../../../support/aws/clients.ts';
 import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
 import { startTestServer, type TestServer } from '../../../support/servers.ts';
 import { alterAnswers, hasWorld, makeWorld, testConfig, type World, watchCalls } from './world.ts';
@@ -257,6 +258,33 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
     expect(world.warnings).toContainEqual(expect.stringContaining('stopped, changed, and goes on'));
     expect(await replicate()).toMatchObject({ state: 'already', added: [] });
     await server.query('DROP DATABASE crm');
+  });
+
+  test('a task that does not write what the merge needs is changed, though it has the right tables', async () => {
+    await replicate();
+    const { dms } = world.clients;
+    const { ReplicationTasks } = await dms.describeReplicationTasks({});
+    const { ReplicationTaskArn, TableMappings = '' } = ReplicationTasks?.[0] ?? {};
+    const { rules }: { rules: Record<string, unknown>[] } = JSON.parse(TableMappings);
+    await dms.stopReplicationTask({ ReplicationTaskArn });
+    const isNow = (status: string) =>
+      seenUntil(status, async () => (await dms.describeReplicationTasks({})).ReplicationTasks?.[0]?.Status);
+    await isNow('stopped');
+    const bare = rules.filter((rule) => rule['rule-action'] !== 'add-before-image-columns');
+    await dms.modifyReplicationTask({ ReplicationTaskArn, TableMappings: JSON.stringify({ rules: bare }) });
+    await isNow('stopped');
+    await dms.startReplicationTask({ ReplicationTaskArn, StartReplicationTaskType: 'resume-processing' });
+    await isNow('running');
+    alterAnswers<{ ReplicationTasks?: { RecoveryCheckpoint?: string }[] }>('DescribeReplicationTasks', (answer) => {
+      for (const task of answer.ReplicationTasks ?? []) delete task.RecoveryCheckpoint;
+      return answer;
+    });
+    const calls = watchCalls();
+    expect(await replicate()).toMatchObject({ state: 'started', loaded: [] });
+    const changing = calls.calls.map(({ operation }) => operation).filter((name) => /^(Stop|Modify|Start)/.test(name));
+    expect(changing).toEqual(['StopReplicationTask', 'ModifyReplicationTask', 'StartReplicationTask']);
+    expect(world.warnings).toContainEqual(expect.stringContaining('what a key was before'));
+    expect(await replicate()).toMatchObject({ state: 'already' });
   });
 
   test('dry runs say what would be done, and do nothing', async () => {

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { exactMappings, tableMappings } from '../../../../src/core/pipeline/aws-run/table-mappings.ts';
+import {
+  addsTheColumns,
+  exactMappings,
+  saysTheKeyBefore,
+  tableMappings,
+} from '../../../../src/core/pipeline/aws-run/table-mappings.ts';
 import { matchesPattern } from '../../../../src/core/table-pattern.ts';
 
 type Rule = Record<string, unknown> & { 'object-locator': { 'schema-name': string; 'table-name': string } };
@@ -65,6 +70,19 @@ test('changes carry their order and the key they had before', () => {
 test('a key chosen in cdc.yaml needs all columns as they were before', () => {
   const tables = [{ ...mirror('shop.orders'), key: ['number'] }];
   expect(tableMappings({ config: { tables, exclude: [] }, refused: [] })).toContain('"column-filter":"non-lob"');
+});
+
+test('a task that writes more before-images than are wanted is right, one that writes fewer is not', () => {
+  const chosen = { ...mirror('shop.orders'), key: ['number'] };
+  const keys = tableMappings({ config: { tables: [mirror('shop.%')], exclude: [] }, refused: [] });
+  const columns = tableMappings({ config: { tables: [chosen], exclude: [] }, refused: [] });
+  expect(addsTheColumns(keys, columns)).toBe(true);
+  expect(addsTheColumns(columns, keys)).toBe(false);
+  const renamed = keys.replace('"BI_"', '"old_"');
+  expect(saysTheKeyBefore(keys, renamed)).toBe(false);
+  const unordered = keys.replace('dms_seq', 'seq');
+  expect([addsTheColumns(keys, unordered), saysTheKeyBefore(keys, unordered)]).toEqual([false, true]);
+  expect(addsTheColumns(keys, 'no JSON')).toBe(false);
 });
 
 test('a table chosen by name is that table and no other, whatever its name', () => {
