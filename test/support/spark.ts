@@ -57,6 +57,22 @@ export async function runSparkSql(...sql: string[]): Promise<Record<string, unkn
   return z.array(z.record(z.string(), z.unknown())).parse(await ask({ op: 'sql', sql }));
 }
 
+const standing = z.object({
+  version: z.number(),
+  schema_string: z.string(),
+  configuration: z.record(z.string(), z.string()),
+  txns: z.record(z.string(), z.number()),
+});
+const look = z.object({ plain: standing.nullable(), delta: standing.nullable() });
+
+/** How a lake table stands: by what its log's own files say (null where those are not of the plain kind), and by Delta. */
+export async function lookBySpark({
+  lake,
+  table,
+}: Pick<MergeRequest, 'lake' | 'table'>): Promise<z.infer<typeof look>> {
+  return look.parse(await ask({ op: 'look', lake: lake.location, ...table }));
+}
+
 interface Driver {
   process: ChildProcessWithoutNullStreams;
   waiting: Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>;

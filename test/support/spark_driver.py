@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import sys
+from dataclasses import asdict
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "glue"))
@@ -28,8 +29,10 @@ os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join(["--master", "local[2]", *words, "p
 from cdc_merge.crash_point import on_crash_point  # noqa: E402
 from cdc_merge.errors import CdcError  # noqa: E402
 from cdc_merge.job_arguments import read_arguments  # noqa: E402
-from cdc_merge.layout import TableName  # noqa: E402
+from cdc_merge.lake_log import LakeLog  # noqa: E402
+from cdc_merge.layout import TableName, table_folder  # noqa: E402
 from cdc_merge.lease import Run  # noqa: E402
+from cdc_merge.log_files import KnownLog, NotPlain, read_plain_log  # noqa: E402
 from cdc_merge.merge_job import run_job  # noqa: E402
 from cdc_merge.merge_lease import merge_lease_of  # noqa: E402
 from cdc_merge.merge_table import MergeOptions, merge_table  # noqa: E402
@@ -98,6 +101,17 @@ def job(request):
         on_crash_point(None)
 
 
+def look(request):
+    """How a table stands, by its log's own files (None where those are not plain) and by Delta."""
+    lake, table = open_store(request["lake"]), TableName(request["schema"], request["table"])
+    try:
+        plain = read_plain_log(lake, f"{table_folder(table)}_delta_log/", KnownLog(), spark)
+    except NotPlain:
+        plain = None
+    delta = LakeLog(spark, lake).ask_delta(table)
+    return {"plain": plain and asdict(plain), "delta": delta and asdict(delta)}
+
+
 def statements(request):
     """Runs SQL; the rows of the last statement as JSON."""
     rows = []
@@ -109,7 +123,8 @@ def statements(request):
 for line in sys.stdin:
     request = json.loads(line)
     try:
-        answer = {"id": request["id"], "result": {"merge": merge, "job": job, "sql": statements}[request["op"]](request)}
+        operations = {"merge": merge, "job": job, "look": look, "sql": statements}
+        answer = {"id": request["id"], "result": operations[request["op"]](request)}
     except CdcError as error:
         answer = {"id": request["id"], "failure": {"code": error.code, "message": error.message}}
     except BaseException as error:

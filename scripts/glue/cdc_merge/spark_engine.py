@@ -14,9 +14,9 @@ from .checked_batch import check_batch
 from .crash_point import reach
 from .create_table import create_lake_table
 from .inputs import assert_unchanged
-from .lake_log import LakeState, read_lake
+from .lake_log import LakeLog
 from .lake_snapshot import LakeSnapshot
-from .layout import TableName, table_folder
+from .layout import TableName
 from .lease import Lease
 from .ledger import Plan
 from .merge_table import BatchEffect
@@ -34,7 +34,7 @@ class SparkEngine:
     def __init__(self, spark: SparkSession, lake: Store) -> None:
         self._spark = spark
         self._lake = lake
-        self._states: dict[TableName, LakeState | None] = {}
+        self._log = LakeLog(spark, lake)
         self._committing: threading.Thread | None = None
 
     def identity(self) -> ProcessIdentity:
@@ -42,15 +42,12 @@ class SparkEngine:
         return identity_of(self._spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid())
 
     def snapshot(self, table: TableName) -> LakeSnapshot | None:
-        state = read_lake(self._spark, self._uri(table))
-        self._states[table] = state
-        return None if state is None else state.snapshot
+        return self._log.read(table)
 
     def run(self, batch: PreparedBatch, plan: Plan, snapshot: LakeSnapshot | None, lease: Lease) -> BatchEffect | None:
         reach("merge.planned")
-        spark, uri, target = self._spark, self._uri(batch.table), batch.target
-        state = self._states.get(batch.table)
-        size_output(spark, (0 if state is None else state.size) + bytes_of(batch))
+        spark, uri, target = self._spark, self._log.uri(batch.table), batch.target
+        size_output(spark, (0 if snapshot is None else self._log.size(batch.table)) + bytes_of(batch))
         rows = check_batch(spark, batch)
         try:
             assert_unchanged(batch.inputs)
@@ -105,6 +102,3 @@ class SparkEngine:
                 return None
             raise failed[0]
         return done[0]
-
-    def _uri(self, table: TableName) -> str:
-        return self._lake.uri(table_folder(table).rstrip("/"))

@@ -1,3 +1,4 @@
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { changeNumber } from '../../../src/core/change-number.ts';
@@ -6,7 +7,7 @@ import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { catalogStatements } from '../../../src/core/query/catalog-ddl.ts';
 import { AWKWARD_NAMES, lakeOf } from '../../support/lake.ts';
 import { describeDeltaTable, readDeltaTable } from '../../support/python.ts';
-import { mergeBySpark, runSparkSql } from '../../support/spark.ts';
+import { lookBySpark, mergeBySpark, runSparkSql } from '../../support/spark.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
 import { StagedTable } from '../../support/staged-table.ts';
 import { temporaryFolder } from '../../support/temp-folder.ts';
@@ -96,6 +97,53 @@ describe.runIf(isThere)('a table that Spark made', () => {
     await expect(mergeBySpark(options)).rejects.toMatchObject(refused);
     expect(await readDeltaTable(path)).toHaveLength(3);
   }, 120_000);
+});
+
+describe.runIf(isThere)('how a table stands', () => {
+  it('is read from the files of its log, whoever wrote its checkpoints, and is what Delta says', async () => {
+    const { path, options, change, load } = await tableOfSpark();
+    const name = `delta.\`file://${path}\``;
+    const log = join(path, '_delta_log');
+    const same = async (version: number) => {
+      const { plain, delta } = await lookBySpark(options);
+      expect(plain).toEqual(delta);
+      expect(plain).toMatchObject({ version, txns: { [options.appId]: expect.any(Number) } });
+    };
+    expect(await lookBySpark(options)).toEqual({ plain: null, delta: null });
+    await load(['1', 'a', '5']);
+    await mergeBySpark(options);
+    await same(1);
+    let number = 0;
+    const mergeHere = async () => {
+      await change(++number, 'U', '1', `name ${number}`, '5');
+      await mergeTable(options);
+    };
+    while (number < 11) await mergeHere();
+    expect(await readdir(log)).toContain('00000000000000000010.checkpoint.parquet');
+    for (let version = 0; version < 10; version++) await rm(join(log, `${String(version).padStart(20, '0')}.json`));
+    await same(12);
+    // Somebody else's merges count for themselves; properties change.
+    await runSparkSql(
+      `ALTER TABLE ${name} SET TBLPROPERTIES ('delta.checkpointInterval' = '1', 'some.thing' = 'else')`,
+      `SET spark.databricks.delta.checkpoint.partSize = 2`,
+      `INSERT INTO ${name} VALUES (7, 'seven', 7), (8, 'eight', 8)`,
+      `RESET spark.databricks.delta.checkpoint.partSize`,
+    );
+    expect((await readdir(log)).filter((file) => file.includes('14.checkpoint.')).length).toBeGreaterThan(1);
+    await same(14);
+    // Half of a checkpoint is none, and a hint that is gone is no loss.
+    const [part = ''] = (await readdir(log)).filter((file) => file.includes('14.checkpoint.'));
+    await rm(join(log, part));
+    await rm(join(log, '_last_checkpoint'));
+    await same(14);
+    await mergeHere();
+    await same(15);
+
+    // With features other files may count than these: such a log is Delta's to read.
+    await runSparkSql(`ALTER TABLE ${name} SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')`);
+    const { plain, delta } = await lookBySpark(options);
+    expect([plain, delta?.version]).toEqual([null, 16]);
+  }, 300_000);
 });
 
 describe.runIf(isThere)('the lake in the catalog of Spark', () => {
