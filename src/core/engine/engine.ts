@@ -1,7 +1,7 @@
 /** DuckDB: its settings, connections and results. No extension is loaded; what the npm binary holds is all we use. */
 
 import { rmSync } from 'node:fs';
-import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance, type Json } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, Json } from '@duckdb/node-api';
 import { CancelledError } from '../errors.ts';
 import { engineError } from './engine-error.ts';
 import { type SelectResult, select } from './select.ts';
@@ -38,9 +38,14 @@ export interface EngineConnection {
   close(): void;
 }
 
-export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const { memoryLimit = '768MB', threads, tempDirectory, signal } = options;
-  if (signal?.aborted) throw new CancelledError();
+interface Database {
+  instance: DuckDBInstance;
+  close(): void;
+}
+
+/** Loading DuckDB takes a third of a second: a command that opens an engine and finds nothing to do with it is spared that. */
+async function openDatabase({ memoryLimit = '768MB', threads, tempDirectory }: EngineOptions): Promise<Database> {
+  const { DuckDBInstance } = await import('@duckdb/node-api');
   const spillFolder = await makeSpillFolder(tempDirectory);
   const settings: Record<string, string> = {
     memory_limit: memoryLimit,
@@ -50,13 +55,42 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     ...(threads === undefined ? {} : { threads: String(threads) }),
   };
   const instance = await DuckDBInstance.create(':memory:', settings);
+  const close = () => {
+    instance.closeSync();
+    rmSync(spillFolder, { recursive: true, force: true });
+  };
+  return { instance, close };
+}
+
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const { signal } = options;
+  if (signal?.aborted) throw new CancelledError();
+  let opening: Promise<Database> | undefined;
+  let database: Database | undefined;
+  let isClosed = false;
   const open = new Set<DuckDBConnection>();
   const interrupt = () => {
     for (const connection of open) connection.interrupt();
   };
   signal?.addEventListener('abort', interrupt);
 
+  const openOnce = async (): Promise<Database> => {
+    try {
+      const opened = await openDatabase(options);
+      // `close` came meanwhile and found nothing to close.
+      if (isClosed) opened.close();
+      else database = opened;
+      return opened;
+    } catch (error) {
+      // The next connection tries anew: a worker keeps its engine for days.
+      opening = undefined;
+      throw error;
+    }
+  };
   const connect = async (): Promise<EngineConnection> => {
+    opening ??= openOnce();
+    const { instance } = await opening;
+    if (isClosed) throw new Error('the engine is closed');
     const connection = await instance.connect();
     open.add(connection);
     // Times are instants in UTC for everyone who reads the lake.
@@ -102,8 +136,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       signal?.removeEventListener('abort', interrupt);
       for (const connection of open) connection.closeSync();
       open.clear();
-      instance.closeSync();
-      rmSync(spillFolder, { recursive: true, force: true });
+      isClosed = true;
+      database?.close();
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Runs a SELECT that somebody typed, and nothing else: whatever could write is refused before it runs. */
 
-import { type DuckDBConnection, type DuckDBValue, StatementType } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { CdcError } from '../errors.ts';
 
 export type { DuckDBValue as EngineValue } from '@duckdb/node-api';
@@ -14,6 +14,7 @@ export interface SelectResult {
 /** Throws CdcError `query.not-a-select`, or what the engine says of the statement. */
 export async function select(connection: DuckDBConnection, sql: string): Promise<SelectResult> {
   if (sql.trim() === '') throw notASelect('it is empty');
+  const { StatementType } = await import('@duckdb/node-api');
   const statements = await connection.extractStatements(sql);
   if (statements.count !== 1) throw notASelect(`there are ${statements.count} statements, and one SELECT is taken`);
   const statement = await statements.prepare(0);

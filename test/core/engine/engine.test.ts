@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Engine, type EngineOptions, openEngine, withEngine } from '../../../src/core/engine/engine.ts';
@@ -99,6 +101,34 @@ describe('the engine', () => {
     });
     await expect(work).rejects.toThrow('work');
     await expect(kept?.connect()).rejects.toThrow();
+  });
+
+  it('takes nothing before its first connection', async () => {
+    const tempDirectory = join(await temporaryFolder(), 'spill');
+    const engine = await open({ tempDirectory });
+    expect(existsSync(tempDirectory)).toBe(false);
+    await engine.withConnection((connection) => connection.rows('SELECT 1 AS x'));
+    expect(await readdir(tempDirectory)).toHaveLength(1);
+    engine.close();
+    expect(await readdir(tempDirectory)).toEqual([]);
+  });
+
+  it('closed while it opens its database, leaves nothing behind', async () => {
+    const tempDirectory = await temporaryFolder();
+    const engine = await openEngine({ tempDirectory, threads: 1 });
+    const connecting = engine.connect();
+    engine.close();
+    await expect(connecting).rejects.toThrow('the engine is closed');
+    expect(await readdir(tempDirectory)).toEqual([]);
+  });
+
+  it('opens its database anew after a failure', async () => {
+    const tempDirectory = join(await temporaryFolder(), 'spill');
+    await writeFile(tempDirectory, 'not a folder');
+    const engine = await open({ tempDirectory });
+    await expect(engine.connect()).rejects.toMatchObject({ code: 'EEXIST' });
+    await rm(tempDirectory);
+    expect(await engine.withConnection((connection) => connection.rows('SELECT 1 AS x'))).toEqual([{ x: 1 }]);
   });
 
   it.each([
