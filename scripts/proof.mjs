@@ -5,8 +5,9 @@
 //   kills: kill -9 of workers, merges and database servers while transactions go on; each seed on each server.
 //   aws: every call of init, replicate, stop, start and destroy (or each N-th) loses its reply, and every one finds no
 //     network, about 2 s a call; and the built command line is killed by kill -9 in each of them, at calls that seeds choose.
-//   engines: every merge case by this machine's engine and by Spark; for each seed a random history of a table on which the
-//     two take turns, and a kill -9 of Spark while it commits, after which one or the other goes on.
+//   engines: every merge case by this machine's engine and by Spark; each point at which a batch of Spark can be cut short, with
+//     each engine going on; for each seed a random history of a table on which the two take turns, and a kill -9 of Spark while
+//     it commits, after which one or the other goes on.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -81,7 +82,7 @@ async function proveAws() {
 }
 
 async function proveEngines() {
-  const tests = ['merge-cases', 'spark-cases', 'spark-histories', 'spark-kills'];
+  const tests = ['merge-cases', 'spark-cases', 'spark-histories', 'spark-kills', 'spark-crash'];
   const code = await run(
     { CDC_PROOF_SEEDS: seeds.join(',') },
     ...tests.map((test) => `test/core/merge/${test}.test.ts`),
@@ -91,6 +92,7 @@ async function proveEngines() {
   const cases = all.filter((line) => line.case !== undefined);
   const histories = all.filter(({ history }) => history !== undefined);
   const kills = all.filter(({ kill }) => kill !== undefined);
+  const cuts = all.filter(({ cut }) => cut !== undefined);
   const failed = all.filter(({ failure }) => failure !== undefined);
   const missing = Math.max(0, 2 * seeds.length - histories.length - kills.length);
   const found = {
@@ -105,6 +107,7 @@ async function proveEngines() {
       local: sum(histories, ({ batches }) => batches?.local),
       spark: sum(histories, ({ batches }) => batches?.spark),
     },
+    cuts: cuts.length,
     kills: kills.length,
     committed: kills.filter(({ committed }) => committed).length,
     rows: sum(all, ({ rows }) => rows),
@@ -114,7 +117,7 @@ async function proveEngines() {
   };
   write(found);
   console.log(
-    `${found.cases.local} + ${found.cases.spark} cases, ${found.histories} histories, ${found.kills} kills, ` +
+    `${found.cases.local} + ${found.cases.spark} cases, ${found.cuts} cuts, ${found.histories} histories, ${found.kills} kills, ` +
       `${found.failures} failures: ${target}`,
   );
   return found.failures > 0 || code !== 0;

@@ -4,9 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { repeatable } from '../support/day-sample.ts';
 import { appendResult } from '../support/proof-result.ts';
 import { hasDeltaReader } from '../support/python.ts';
-import { describeOnServers, startTestServer } from '../support/servers.ts';
+import { describeOnServerOfTheDay, startTestServer } from '../support/servers.ts';
 import {
   expectConsecutiveNumbers,
   expectHistoryOnce,
@@ -37,9 +38,10 @@ const amount = RESULTS === undefined ? SAMPLE : WHOLE;
 
 const canRead = await hasDeltaReader();
 
-describeOnServers('kill -9', (flavor) => {
+describeOnServerOfTheDay('kill -9', (flavor) => {
   for (const seed of seeds)
     it.skipIf(!canRead)(`loses and doubles nothing (seed ${seed})`, { timeout: 900_000 }, async () => {
+      repeatable('test/e2e/kills.test.ts', `kill -9 on ${flavor}`, seed);
       const started = Date.now();
       const folder = await mkdtemp(join(tmpdir(), 'cdc-kills-'));
       const server = await startTestServer(flavor);

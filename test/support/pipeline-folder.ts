@@ -1,10 +1,13 @@
 /** A folder with a pipeline in it, used through the built command line as a person would; watches that no secret gets out. */
 
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
+import { readCheckpoint } from '../../src/core/capture/checkpoint.ts';
+import { openLocalStore } from '../../src/core/store/local.ts';
 import { type CdcResult, type RunningCdc, runCdc, startCdc, stopCdcNow } from './cli.ts';
 import { type StatusJson, statusJson } from './cli-json.ts';
 import { temporaryFolder } from './temp-folder.ts';
@@ -112,7 +115,7 @@ export class PipelineFolder {
       const path = join(entry.parentPath, entry.name);
       const name = relative(this.path, path);
       if (name === '.cdc' || name.startsWith('.cdc/') || name.includes('_cdc/lease')) continue;
-      if (entry.name.startsWith('.tmp-')) continue;
+      if (name.split('/').some((part) => part.startsWith('.tmp-'))) continue;
       if (!entry.isFile()) continue;
       const body = await readFile(path);
       found[name] = body.length < 200 ? body.toString() : createHash('sha256').update(body).digest('hex');
@@ -157,6 +160,13 @@ export class PipelineFolder {
     return expect.fail(`there is no ${number}. change file of ${table}`);
   }
 
+  /** Waits until the checkpoint has the n-th change of a table: a file is there a moment before that. */
+  async untilCheckpointed(table: string, number: number): Promise<void> {
+    const staging = openLocalStore(join(this.path, 'staging'));
+    const reached = async () => (await readCheckpoint(staging))?.tables[table]?.number;
+    await expect.poll(reached, { timeout: PATIENCE_MS }).toBe(number);
+  }
+
   async log(): Promise<string> {
     return await readFile(join(this.path, '.cdc', 'worker.log'), 'utf8').catch(() => '');
   }
@@ -164,7 +174,8 @@ export class PipelineFolder {
   /** Ends what may still run here. */
   async stop(): Promise<void> {
     const text = await readFile(join(this.path, '.cdc', 'worker.log'), 'utf8').catch(() => '');
-    await runCdc(['stop'], { cwd: this.path, env: this.env });
+    // Whatever runs in the background has its files there.
+    if (existsSync(join(this.path, '.cdc'))) await runCdc(['stop'], { cwd: this.path, env: this.env });
     running.delete(this);
     this.#keepsSecrets('the log', { code: 0, signal: null, stdout: text, stderr: '' });
   }

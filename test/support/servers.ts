@@ -15,6 +15,7 @@ import { waitUntilGone } from '../../src/core/server/server-process.ts';
 import { startPrivateServer } from '../../src/core/server/start.ts';
 import { type PrivateServer, privateServerState } from '../../src/core/server/state.ts';
 import { removePrivateServer, stopPrivateServer } from '../../src/core/server/stop.ts';
+import { daySample } from './day-sample.ts';
 import { findTestServer } from './server-template.ts';
 
 export type { ServerFlavor } from '../../src/core/server/server-binary.ts';
@@ -164,12 +165,25 @@ export async function startTestServer(flavor: ServerFlavor, options: StartTestSe
   };
 }
 
-const FLAVORS: ServerFlavor[] = ['mariadb', 'mysql'];
+const FLAVORS: readonly ServerFlavor[] = ['mariadb', 'mysql'];
 
 /** A suite that runs once for each server; skipped for one that this machine cannot get (never under CI). */
 export function describeOnServers(name: string, suite: (flavor: ServerFlavor) => void): void {
-  for (const flavor of FLAVORS) {
-    const availability = inject('testServers')[flavor];
-    describe.skipIf('reason' in availability)(`${name} on ${flavor}`, () => suite(flavor));
-  }
+  for (const flavor of FLAVORS) describeOn(flavor, name, suite);
+}
+
+/** The same on one of them, by turns from day to day; in a proof on each. */
+export function describeOnServerOfTheDay(name: string, suite: (flavor: ServerFlavor) => void): void {
+  for (const flavor of daySample(FLAVORS, 1)) describeOn(flavor, name, suite);
+}
+
+function describeOn(flavor: ServerFlavor, name: string, suite: (flavor: ServerFlavor) => void): void {
+  const availability = inject('testServers')[flavor];
+  describe.skipIf('reason' in availability)(`${name} on ${flavor}`, () => suite(flavor));
+}
+
+/** A suite to which the server makes no difference: runs on the first that this machine can get; skipped without any (never under CI). */
+export function describeOnOneServer(name: string, suite: (flavor: ServerFlavor) => void): void {
+  const flavor = FLAVORS.find((one) => !('reason' in inject('testServers')[one]));
+  describe.skipIf(flavor === undefined)(name, () => suite(flavor ?? 'mariadb'));
 }

@@ -1,4 +1,5 @@
 import { describe, it } from 'vitest';
+import { daySample, repeatable } from '../../support/day-sample.ts';
 import { mergeCases } from '../../support/merge-cases.ts';
 import { recordResult } from '../../support/proof-result.ts';
 import { runMergeCase } from '../../support/run-merge-case.ts';
@@ -7,33 +8,19 @@ import { hasSpark } from '../../support/spark-parts.ts';
 
 const isThere = await hasSpark();
 
-/** A case costs Spark seconds: all of them run with CDC_PROOF_SEEDS set. */
-const SAMPLE = [
-  'guide',
-  'nasty-text',
-  'types',
-  'add-column',
-  'append',
-  'conflict',
-  'dms-guide',
-  'dms-key-change',
-  'dms-types',
-  'gap',
-  'quarantine',
-  'reload',
-  'truncate',
-  'unfit-key',
-  'wrong-width-row',
-];
-const isFull = process.env.CDC_PROOF_SEEDS !== undefined;
+/** A case costs Spark ten seconds and more: these, and two others each day. */
+const ALWAYS = ['guide', 'nasty-text'];
 
 describe.runIf(isThere)('merge case by Spark', () => {
-  const cases = mergeCases().filter(({ name }) => isFull || SAMPLE.includes(name));
+  const all = mergeCases();
+  const others = all.filter(({ name }) => !ALWAYS.includes(name));
+  const cases = [...all.filter(({ name }) => ALWAYS.includes(name)), ...daySample(others, 2)];
   it.each(cases.map((one) => [one.name, one.about, one] as const))(
     '%s: %s',
-    async (_name, _about, one) => {
+    async (name, _about, one) => {
+      repeatable('test/core/merge/spark-cases.test.ts', `merge case by Spark ${name}:`);
       // A table of Spark's begins with a version without rows, so each batch is one version later than the other engine's.
-      await recordResult({ case: one.name, engine: 'spark' }, () =>
+      await recordResult({ case: name, engine: 'spark' }, () =>
         runMergeCase(one, { merge: mergeBySpark, firstVersion: 1 }),
       );
     },

@@ -5,6 +5,8 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { openEngine } from '../../../src/core/engine/engine.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
+import { daySample, repeatable } from '../../support/day-sample.ts';
+import { recordResult } from '../../support/proof-result.ts';
 import { readDeltaTable } from '../../support/python.ts';
 import { mergeBySpark, runSparkJob } from '../../support/spark.ts';
 import { startSparkJob } from '../../support/spark-job.ts';
@@ -29,23 +31,33 @@ async function stagedTable() {
   return { table, options, change, rows };
 }
 
+/** Each point with the engine that goes on; `npm run proof -- engines` takes all, a day the one or the other of each. */
+const CUTS = ['merge.planned', 'merge.written', 'merge.committed'].flatMap((crash, index) =>
+  daySample(index % 2 === 0 ? (['spark', 'local'] as const) : (['local', 'spark'] as const), 1).map(
+    (next) => [crash, next] as const,
+  ),
+);
+
 describe.runIf(isThere)('a batch of Spark that is cut short', () => {
-  it.each(['merge.planned', 'merge.written', 'merge.committed'])(
-    'at %s, whichever engine goes on: every change once',
-    async (crash) => {
-      for (const next of ['spark', 'local']) {
+  it.each(CUTS)(
+    'at %s, and the %s engine goes on: every change once',
+    async (crash, next) => {
+      repeatable('test/core/merge/spark-crash.test.ts', `at ${crash}, and the ${next} engine`);
+      await recordResult({ cut: crash, next }, async () => {
         const { options, change, rows } = await stagedTable();
-        await mergeBySpark(options);
+        await mergeTable(options);
         await change(1, 'U', '1', 'b', '6');
         await change(2, 'I', '2', 'c', '7');
         expect(await mergeBySpark({ ...options, crash })).toEqual({ crashed: crash });
         const again = next === 'spark' ? await mergeBySpark(options) : await mergeTable(options);
         expect(again.changes).toBe(crash === 'merge.committed' ? 0 : 2);
-        expect((await rows()).sort((a, b) => Number(a.id) - Number(b.id))).toEqual([
+        const found = (await rows()).sort((a, b) => Number(a.id) - Number(b.id));
+        expect(found).toEqual([
           { id: 1, name: 'b', qty: 6 },
           { id: 2, name: 'c', qty: 7 },
         ]);
-      }
+        return { rows: found.length };
+      });
     },
     240_000,
   );
