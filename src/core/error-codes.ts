@@ -57,6 +57,10 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'table.unreadable': ['a table cannot be read', 'the message says why'],
   'table.no-key': ['a table without a key cannot be mirrored', 'add a primary key, or `mode: append` in cdc.yaml'],
   'key.missing': ['a table has no primary key', 'add one, or name a unique key with `key:`, or `mode: append`'],
+  'lob.too-long': [
+    'a table has a value that DMS cannot write whole',
+    'leave the table out with `exclude:` in cdc.yaml, or keep such values elsewhere',
+  ],
   'key.collation': [
     'a key may change in case or blanks alone, and the replication task does not write what it was before',
     '`cdc replicate` has the task write it; `cdc verify` finds rows that were left behind',
@@ -265,6 +269,10 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'task.no-before-image': [
     'a replication task does not write what a key was before an update: the row of the old key stays',
     '`cdc replicate` has it write that; `cdc verify` finds rows that were left behind',
+  ],
+  'task.outdated': [
+    'a replication task is not what cdc.yaml and the source ask for by now',
+    '`cdc replicate` changes it',
   ],
   'task.stopped': ['a replication task is stopped', '`cdc start`'],
   'task.not-started': ['DMS accepted a start, and nothing began', 'run it again'],

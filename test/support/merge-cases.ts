@@ -57,6 +57,8 @@ const caseFile = z.strictObject({
           state: z.enum(['loading', 'complete']),
           caches: z.boolean().default(true),
           rows: z.int().optional(),
+          /** LobMaxSize of its tasks. */
+          lobKb: z.array(z.int()).optional(),
           round,
         }),
       ),

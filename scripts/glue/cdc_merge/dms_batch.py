@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .batch import PreparedBatch, SourceFile, assert_mode, target_of
 from .csv_range import read_header
 from .dms_layout import dms_layout
 from .dms_pending import DmsBatch
-from .dms_staged import DmsTable
+from .dms_staged import DmsTable, cut_lengths
 from .errors import CdcError
 from .inputs import InputState, stored_input
 from .lake_snapshot import LakeSnapshot
@@ -15,7 +17,7 @@ from .ledger import AppliedFile, DmsState, Plan, PlanInput
 from .quarantine import count_quarantined
 from .rows import read_rows
 from .store import Store
-from .times import iso_time
+from .times import dms_time, iso_time
 
 
 def prepare_dms_batch(
@@ -42,6 +44,7 @@ def prepare_dms_batch(
     definition = table.definitions[-1]
     name = definition.name
     is_load = epoch is not None and epoch.kind == "load"
+    began = "" if epoch is None else dms_time(epoch.started)
     assert_mode(name, mode, state, is_load)
     states: list[InputState] = []
     planned: list[PlanInput] = []
@@ -50,7 +53,7 @@ def prepare_dms_batch(
         found = stored_input(staging, one.key)
         states.append(found)
         planned.append(PlanInput("load", one.key, found.size, found.tag))
-        source = _dms_source(staging, found, table, count_lone=True)
+        source = _dms_source(staging, found, table, began, count_lone=True)
         if source is not None:
             loads.append(source)
     changes: list[SourceFile] = []
@@ -66,7 +69,7 @@ def prepare_dms_batch(
         rows = None if scan is None else scan.rows
         planned.append(PlanInput("changes", key, found.size, found.tag, rows=rows))
         applied.append(AppliedFile(key[len(table_folder(name)) :], found.size, _placed_tag(staging, found.tag)))
-        source = _dms_source(staging, found, table)
+        source = _dms_source(staging, found, table, entry.file.time)
         if source is not None:
             changes.append(source)
         expected_rows = None if rows is None or expected_rows is None else expected_rows + rows
@@ -131,13 +134,16 @@ def _place_of(tag: str) -> str:
     return "anywhere" if tag.startswith("sha256:") else tag.partition(" ")[2]
 
 
-def _dms_source(staging: Store, found: InputState, table: DmsTable, count_lone: bool = False) -> SourceFile | None:
-    """None for an empty file. `count_lone`: of one column a row may be a blank line, which engines pass over: then the
-    rows are counted strictly."""
+def _dms_source(
+    staging: Store, found: InputState, table: DmsTable, time: str, count_lone: bool = False
+) -> SourceFile | None:
+    """None for an empty file. `time`: when it was written. `count_lone`: of one column a row may be a blank line, which
+    engines pass over: then the rows are counted strictly."""
     first = read_header(staging, found.found.key)
     if not first:
         return None
     layout, definition = dms_layout(first, table.definitions, table.dialect, found.label)
+    layout = replace(layout, cut_at=cut_lengths(table.epochs, time))
     source = SourceFile(found, definition, None, layout)
     if count_lone and len(layout.fields) == 1:
         return SourceFile(found, definition, sum(1 for _ in read_rows(source)), layout)

@@ -29,6 +29,8 @@ class DmsEpoch:
     """Rows of the load by DMS's statistics, once it is complete."""
     definition: int
     """The number of the definition that the table had."""
+    lob_kb: tuple[int, ...]
+    """LobMaxSize of each task, in KB, that has written files since; empty where nobody has written it down."""
 
 
 def read_current_dms_epochs(staging: Store, table: TableName) -> list[DmsEpoch] | None:
@@ -69,4 +71,5 @@ def _parse(fields: Fields) -> DmsEpoch:
         caches=fields.flag("caches"),
         rows=fields.whole("rows") if fields.has("rows") else None,
         definition=fields.number("definition"),
+        lob_kb=tuple(fields.wholes("lob_kb")) if fields.has("lob_kb") else (),
     )

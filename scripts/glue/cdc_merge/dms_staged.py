@@ -81,6 +81,14 @@ def time_of(name: str) -> str:
     return name.rsplit("/", 1)[-1].split(".", 1)[0]
 
 
+def cut_lengths(epochs: list[DmsEpoch], time: str) -> tuple[int, ...]:
+    """Lengths in bytes to which DMS may have cut the large values of a file of this time: those of the epoch that it was
+    written in."""
+    begun = [epoch for epoch in epochs if dms_time(epoch.started) <= time]
+    of = begun[-1:] or epochs[:1]
+    return tuple(kilobytes * 1024 for epoch in of for kilobytes in epoch.lob_kb)
+
+
 _NEAR = timedelta(hours=1)
 
 

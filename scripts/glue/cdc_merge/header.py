@@ -29,6 +29,8 @@ class FileLayout:
     fields: tuple[FieldRole, ...]
     null: str | None
     """`cdc` escapes NULL as \\N. Of `dms` this text is NULL; None: an empty field is, but in a NOT NULL text column."""
+    cut_at: tuple[int, ...] = ()
+    """Of DMS: lengths in bytes to which it may have cut large values."""
 
 
 def our_layout(definition: TableDefinition) -> FileLayout:

@@ -47,6 +47,12 @@ class Fields:
             raise self._wrong(name)
         return list(values)
 
+    def wholes(self, name: str) -> list[int]:
+        values = self._of(name, list)
+        if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            raise self._wrong(name)
+        return list(values)
+
     def nested(self, name: str) -> Fields:
         return Fields(self._of(name, dict), self._at(name))
 

@@ -12,6 +12,7 @@ from .csv_records import CsvRecord, read_csv, read_pieces
 from .definition import ColumnDefinition, TableDefinition
 from .errors import CdcError
 from .header import FileLayout
+from .large_value import why_cut
 from .row_errors import shorten, wrong_op, wrong_width
 
 _ESCAPED_NULL = re.compile(r"\\+N")
@@ -58,7 +59,10 @@ def rows_of(
         op = marks.get("op")
         if op is not None and op not in ("I", "U", "D"):
             raise wrong_op(file, line, op)
-        yield ChangeRow(op, marks.get("time"), tuple(values), marks.get("number") or None, line)
+        # DMS has none for the rows of a load, and may write that as NULL.
+        number = marks.get("number")
+        seq = None if number is None or (layout.writer != "cdc" and number == layout.null) else number or None
+        yield ChangeRow(op, marks.get("time"), tuple(values), seq, line)
 
 
 def read_field(field: str, layout: FileLayout, column: ColumnDefinition) -> str | None:
@@ -96,13 +100,22 @@ def misfit_reason(source: SourceFile, row: ChangeRow, columns: Iterable[str]) ->
     return "; ".join(
         f"column {column.name}: NULL in the key"
         if value is None
-        else f'column {column.name}: "{shorten(value)}" is no {column.type}'
+        else why_cut(value, column, source.layout) or f'column {column.name}: "{shorten(value)}" is no {column.type}'
         for column, value in zip(source.definition.columns, row.values)
         if column.lake in names
     )
 
 
-def unfit_error(source: SourceFile, row: ChangeRow, reason: str, in_key: bool) -> CdcError:
+def is_cut(source: SourceFile, row: ChangeRow, columns: Iterable[str]) -> bool:
+    """Whether a large value among these columns (by lake name) may be cut."""
+    names = set(columns)
+    return any(
+        value is not None and column.lake in names and why_cut(value, column, source.layout) is not None
+        for column, value in zip(source.definition.columns, row.values)
+    )
+
+
+def unfit_error(source: SourceFile, row: ChangeRow, reason: str, in_key: bool, cut: bool) -> CdcError:
     """`row.key`: without its key nobody knows what a row would have changed. `row.unfit`: under the policy `fail`."""
     message = f"merging {source.definition.name}: {source.state.label}, line {row.line}, {reason}"
     if in_key:
@@ -110,6 +123,13 @@ def unfit_error(source: SourceFile, row: ChangeRow, reason: str, in_key: bool) -
             "row.key",
             message,
             "nothing of the batch was applied: a row whose key does not fit cannot be told from others",
+        )
+    if cut:
+        return CdcError(
+            "row.unfit",
+            message,
+            "nothing of the batch was applied; cdc replicate has DMS write longer values, then cdc reload "
+            f"{source.definition.name} (or merge.unfit: quarantine)",
         )
     return CdcError(
         "row.unfit",

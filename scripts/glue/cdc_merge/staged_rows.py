@@ -13,6 +13,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from .batch import SourceFile
 from .change_number import format_change_number
+from .cut_value import is_whole
 from .definition import ColumnDefinition, LakeColumn
 from .lake_value import cast_text, field_text, sql_type
 
@@ -126,6 +127,7 @@ class RowReader:
         wrong = []
         for index, column in enumerate(source.definition.columns):
             _value, fits = cast_text(F.col(f"t{index}"), f"t{index}", column, source.definition.zero_dates)
+            fits = fits & is_whole(F.col(f"t{index}"), column, source.layout)
             if column.lake.lower() in self._key:
                 fits = fits & F.col(f"t{index}").isNotNull()
                 if index in befores:
@@ -169,7 +171,7 @@ class RowReader:
                 if files is not None:
                     value = F.when(F.col("part") == 0, was).otherwise(value)
             values[column.lake.lower()] = value
-            all_fit = all_fit & fits
+            all_fit = all_fit & fits & is_whole(text, column, first.layout)
             if column.lake.lower() in self._key:
                 key_fits = key_fits & fits & text.isNotNull()
         number, op = named(NUMBER), named(OP)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .batch import PreparedBatch, SourceFile
 from .quarantine import UnfitRow
-from .rows import misfit_reason, read_rows, unfit_error
+from .rows import is_cut, misfit_reason, read_rows, unfit_error
 from .staged_rows import RowReader
 
 
@@ -28,7 +28,7 @@ def take_unfit_rows(
             reason = misfit_reason(source, row, wrong)
             in_key = any(name.lower() in key for name in wrong)
             if in_key or batch.draft.unfit == "fail":
-                raise unfit_error(source, row, reason, in_key)
+                raise unfit_error(source, row, reason, in_key, is_cut(source, row, wrong))
             # A change in two files of one batch is one row.
             if row.seq is not None and row.seq in seen:
                 continue

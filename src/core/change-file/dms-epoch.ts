@@ -24,6 +24,8 @@ export interface DmsEpoch extends TableName {
   rows?: number | undefined;
   /** The number of the definition that the table had. */
   definition: ChangeNumber;
+  /** LobMaxSize of each task, in KB, that has written files since; absent where nobody has written it down. */
+  lobKb?: readonly number[] | undefined;
 }
 
 const epochFile = z.object({
@@ -37,6 +39,7 @@ const epochFile = z.object({
   caches: z.boolean(),
   rows: z.number().optional(),
   definition: z.string().transform(parseChangeNumber),
+  lob_kb: z.array(z.int().positive()).optional(),
 });
 
 /** `20261122-101530123`, as DMS names its change files: both are compared as texts. */
@@ -47,8 +50,14 @@ export function dmsTime(time: Date): string {
 
 /** Writes it, or replaces it when its state has changed. */
 export async function putDmsEpoch(staging: Pick<Store, 'put'>, epoch: DmsEpoch): Promise<void> {
-  const { started, definition, ...rest } = epoch;
-  const body = { format: 1, ...rest, started: started.toISOString(), definition: formatChangeNumber(definition) };
+  const { started, definition, lobKb, ...rest } = epoch;
+  const body = {
+    format: 1,
+    ...rest,
+    started: started.toISOString(),
+    definition: formatChangeNumber(definition),
+    ...(lobKb === undefined ? {} : { lob_kb: lobKb }),
+  };
   await staging.put(`${dmsEpochFolder(epoch)}${dmsTime(started)}.json`, `${JSON.stringify(body, null, 2)}\n`);
 }
 
@@ -60,8 +69,8 @@ export async function readDmsEpochs(
   const epochs = await Promise.all(
     (await staging.list(dmsEpochFolder(table))).map(async ({ key }) => {
       try {
-        const { format: _, ...epoch } = epochFile.parse(JSON.parse((await staging.get(key)).toString()));
-        return epoch;
+        const { format: _, lob_kb: lobKb, ...epoch } = epochFile.parse(JSON.parse((await staging.get(key)).toString()));
+        return { ...epoch, ...(lobKb === undefined ? {} : { lobKb }) };
       } catch (cause) {
         throw new CdcError(
           'epoch.corrupt',

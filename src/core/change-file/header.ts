@@ -22,6 +22,8 @@ export interface FileLayout {
   fields: FieldRole[];
   /** `escape`: `\N` is NULL and `\\N` the text `\N`; a text: that text is NULL; undefined: an empty field is NULL. */
   null: 'escape' | { text: string } | undefined;
+  /** Of DMS: lengths in bytes to which it may have cut large values. */
+  cutAt?: readonly number[];
 }
 
 /** The header of our own files, with its newline: `Op,cdc_ts,<columns in definition order>,cdc_seq`. */

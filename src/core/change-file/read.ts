@@ -96,7 +96,8 @@ function changeRow(
     const field = fields[place] ?? '';
     if (role.is === 'op') row.op = parseOp(field, file, line);
     else if (role.is === 'time') row.ts = field;
-    else if (role.is === 'number') row.seq = field === '' ? undefined : field;
+    // DMS has none for the rows of a load, and may write that as NULL.
+    else if (role.is === 'number') row.seq = field === '' ? undefined : (readField(field, layout) ?? undefined);
     else if (role.is === 'column') row.values[role.index] = readField(field, layout, definition?.columns[role.index]);
     else {
       row.before ??= [];

@@ -1,6 +1,7 @@
 /** From what is pending of DMS's files to what a batch needs: the files with their tags and layouts, and the plan. */
 
 import { formatTableName } from '../change.ts';
+import { dmsTime } from '../change-file/dms-epoch.ts';
 import { dmsLayout } from '../change-file/dms-layout.ts';
 import { tableFolder } from '../change-file/layout.ts';
 import { readHeader } from '../change-file/number-range.ts';
@@ -9,7 +10,7 @@ import { CdcError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import type { LoadSource } from './batch.ts';
 import type { DmsBatch } from './dms-pending.ts';
-import type { DmsTable } from './dms-staged.ts';
+import { cutLengths, type DmsTable } from './dms-staged.ts';
 import { checkRows } from './explain-unreadable.ts';
 import { type InputState, storedInput } from './inputs.ts';
 import type { AppliedFile, MergeMode, Plan, PlanInput, UnfitPolicy } from './ledger.ts';
@@ -46,7 +47,7 @@ export async function prepareDmsBatch(request: PrepareDmsRequest): Promise<Prepa
     const input = await storedInput(staging, key);
     inputs.push(input);
     planInputs.push({ kind: 'load', key, size: input.size, tag: input.tag });
-    const source = await dmsSource(staging, key, input, table);
+    const source = await dmsSource(staging, key, input, table, dmsTime(epoch.started));
     if (source === undefined) continue;
     // Of one column a row may be a blank line, which the engine passes over: then it is counted strictly.
     const rows = source.layout.fields.length === 1 ? await checkRows(source, false) : undefined;
@@ -61,7 +62,7 @@ export async function prepareDmsBatch(request: PrepareDmsRequest): Promise<Prepa
     inputs.push(input);
     planInputs.push({ kind: 'changes', key: file.key, size: input.size, tag: input.tag, rows: file.scan?.rows });
     applied.push({ name: file.key.slice(folder.length), size: input.size, tag: placedTag(staging, input.tag) });
-    const source = await dmsSource(staging, file.key, input, table);
+    const source = await dmsSource(staging, file.key, input, table, file.time);
     if (source !== undefined) changes.push(source);
     expectedRows = file.scan === undefined || expectedRows === undefined ? undefined : expectedRows + file.scan.rows;
   }
@@ -114,16 +115,18 @@ function placeOf(tag: string): string {
   return tag.startsWith('sha256:') ? 'anywhere' : (tag.split(' ')[1] ?? '');
 }
 
-/** undefined for an empty file. */
+/** undefined for an empty file. `time`: when it was written. */
 async function dmsSource(
   staging: Store,
   key: string,
   input: InputState,
   table: DmsTable,
+  time: string,
 ): Promise<CsvSource | undefined> {
   const { label, size } = input;
   const first = await readHeader(staging, key);
   if (first.length === 0) return undefined;
-  const { layout, definition } = dmsLayout(first, { ...table, file: label });
+  const { layout: found, definition } = dmsLayout(first, { ...table, file: label });
+  const layout = { ...found, cutAt: cutLengths(table.epochs, time) };
   return { label, path: await staging.materialise(key), size, layout, definition };
 }

@@ -65,6 +65,12 @@ export async function readDmsTable(
   return { epochs, definitions, dialect, loads: loads.map(({ object }) => object), files };
 }
 
+/** Lengths in bytes to which DMS may have cut the large values of a file of this time: those of the epoch that it was written in. */
+export function cutLengths(epochs: readonly DmsEpoch[], time: string): number[] {
+  const epoch = epochs.findLast(({ started }) => dmsTime(started) <= time) ?? epochs[0];
+  return (epoch?.lobKb ?? []).map((kilobytes) => kilobytes * 1024);
+}
+
 const NEAR_MS = 3_600_000;
 
 /** Files that are new, and those that an epoch to come may begin among. What is older than an hour before both is of no use. */

@@ -6,6 +6,7 @@ import type { LakeColumn } from '../delta/schema.ts';
 import { quoteName, quotePaths, quoteText } from '../engine/quote.ts';
 import { CdcError } from '../errors.ts';
 import type { ColumnDefinition, TableDefinition } from '../table-definition.ts';
+import { isWholeSql } from './cut-value.ts';
 import { dmsTextSql } from './dms-text.ts';
 
 /** Our own columns beside a table's: `=` cannot stand in a lake name (contract.md 3). */
@@ -106,7 +107,9 @@ export function columnsSql(source: Pick<CsvSource, 'layout' | 'definition'>): Co
       return layout.writer === 'dms' ? dmsTextSql(type, column, text) : text;
     };
     const before = befores.get(index);
-    const of = castSql(type, definition.zeroDates, `t${index}`);
+    const cast = castSql(type, definition.zeroDates, `t${index}`);
+    const isWhole = isWholeSql(column, `t${index}`, layout.cutAt);
+    const of = isWhole === undefined ? cast : { ...cast, fits: `(${cast.fits} AND ${isWhole})` };
     const sql: ColumnSql = { column, text: place === undefined ? 'NULL::VARCHAR' : textOf(place), ...of };
     if (before === undefined) return sql;
     const text = textOf(before);

@@ -98,11 +98,12 @@ function isLongRow(error: unknown): boolean {
 function groupAlike(sources: readonly CsvSource[]): CsvSource[][] {
   const groups = new Map<string, CsvSource[]>();
   for (const source of sources) {
-    const { hasHeader, fields, null: nullRule } = source.layout;
+    const { hasHeader, fields, null: nullRule, cutAt } = source.layout;
     const alike = JSON.stringify([
       hasHeader,
       fields,
       nullRule,
+      cutAt,
       source.path.endsWith('.gz'),
       source.definition.columns.map(({ name, type, lake, nullable }) => [name, type, lake, nullable]),
       source.definition.zeroDates,

@@ -5,6 +5,7 @@ import { type ChangeRow, readLaidOutRows } from '../change-file/read.ts';
 import { shorten } from '../change-file/row-errors.ts';
 import type { EngineConnection } from '../engine/engine.ts';
 import { CdcError } from '../errors.ts';
+import { whyCut } from './cut-value.ts';
 import type { UnfitPolicy } from './ledger.ts';
 import { type CsvSource, columnsSql, OURS } from './rows-sql.ts';
 import { fitsSql, keyFitsSql, type Numbering, type StageOptions, sameName, textsSql } from './stage.ts';
@@ -47,7 +48,15 @@ export async function takeUnfitRows(
     for await (const { row, columns } of unfitRowsOf(options, source, numbering)) {
       const reason = reasonOf(source, row, columns);
       const key = options.key.find((name) => columns.some((column) => sameName(name, column)));
-      if (key !== undefined || policy === 'fail') throw unfitError(options.tableName, source, row, reason, key);
+      if (key !== undefined || policy === 'fail')
+        throw unfitError({
+          tableName: options.tableName,
+          source,
+          row,
+          reason,
+          key,
+          isCut: isCut(source, row, columns),
+        });
       // A change in two files of one batch is one row.
       if (row.seq !== undefined && seen.has(row.seq)) continue;
       if (row.seq !== undefined) seen.add(row.seq);
@@ -120,10 +129,18 @@ function reasonOf(source: CsvSource, row: ChangeRow, columns: readonly string[])
       return [
         value === null
           ? `column ${column.name}: NULL in the key`
-          : `column ${column.name}: "${shorten(value)}" is no ${column.type}`,
+          : (whyCut(source.layout, column, value) ?? `column ${column.name}: "${shorten(value)}" is no ${column.type}`),
       ];
     })
     .join('; ');
+}
+
+/** Whether a large value among these columns may be cut. */
+function isCut(source: CsvSource, row: ChangeRow, columns: readonly string[]): boolean {
+  return source.definition.columns.some(
+    (column, index) =>
+      columns.includes(column.lake) && whyCut(source.layout, column, row.values[index] ?? '') !== undefined,
+  );
 }
 
 function unfitRow(source: CsvSource, row: ChangeRow, reason: string): UnfitRow {
@@ -133,17 +150,23 @@ function unfitRow(source: CsvSource, row: ChangeRow, reason: string): UnfitRow {
   return { file: source.label, line: row.line, reason, op: row.op, ts: row.ts, seq: row.seq, values };
 }
 
-function unfitError(
-  tableName: string,
-  source: CsvSource,
-  row: ChangeRow,
-  reason: string,
-  key: string | undefined,
-): CdcError {
+function unfitError(unfit: {
+  tableName: string;
+  source: CsvSource;
+  row: ChangeRow;
+  reason: string;
+  key: string | undefined;
+  isCut: boolean;
+}): CdcError {
+  const { tableName, source, row, reason, key, isCut } = unfit;
   const message = `merging ${tableName}: ${source.label}, line ${row.line}, ${reason}`;
   if (key !== undefined)
     return new CdcError('row.key', message, {
       hint: 'nothing of the batch was applied: a row whose key does not fit cannot be told from others',
+    });
+  if (isCut)
+    return new CdcError('row.unfit', message, {
+      hint: `nothing of the batch was applied; cdc replicate has DMS write longer values, then cdc reload ${tableName} (or merge.unfit: quarantine)`,
     });
   return new CdcError('row.unfit', message, {
     hint: 'nothing of the batch was applied; set `merge.unfit: quarantine` in cdc.yaml to set such rows aside',

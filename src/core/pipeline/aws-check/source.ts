@@ -1,11 +1,13 @@
 /** The findings about the source of a pipeline on AWS: those of `check` on every target, without what only our own capture needs. */
 
 import { connectSource, type SourceAddress } from '../../binlog/connection.ts';
-import type { TableName } from '../../change.ts';
+import { formatTableName, type TableName } from '../../change.ts';
 import { type Config, tableRuleFor } from '../../config.ts';
-import type { Finding } from '../../source/finding.ts';
+import { type Finding, refusedTables } from '../../source/finding.ts';
 import { queryRows } from '../../source/query.ts';
+import { readTables } from '../../source/read-definition.ts';
 import { checkSource } from '../../source/source-check.ts';
+import { measureLargeValues, tooLongFindings } from '../aws-run/large-values.ts';
 import { looseKeyFindings } from './before-images.ts';
 import { error, type Found } from './findings.ts';
 
@@ -33,6 +35,10 @@ export async function checkAwsSource(options: {
       foreignKeyCascades: config.capture.foreignKeyCascades,
       signal,
     });
+    const refused = refusedTables(findings);
+    const readable = (await readTables(connection, patterns, signal)).filter(
+      (name) => !refused.has(formatTableName(name)),
+    );
     const [checksum] = await queryRows({
       connection,
       sql: "SHOW GLOBAL VARIABLES WHERE Variable_name = 'binlog_checksum'",
@@ -44,6 +50,7 @@ export async function checkAwsSource(options: {
         ...findings.filter(({ code }) => !OF_OUR_CAPTURE.has(code)),
         ...checkChecksum(config, checksum?.value ?? 'NONE'),
         ...(await looseKeyFindings(connection, { config, patterns, tasks: withoutBeforeImages, signal })),
+        ...tooLongFindings(await measureLargeValues(connection, readable, signal)),
       ],
     };
   } finally {

@@ -1,6 +1,13 @@
 /** `reload` on AWS: DMS loads tables again, while it follows or by a task of its own, and the merge replaces their lake tables. */
 
-import { createTask, findTask, reloadTables, startTask, tableStatistics } from '../../aws/dms-task.ts';
+import {
+  createTask,
+  findTask,
+  type ReplicationTask,
+  reloadTables,
+  startTask,
+  tableStatistics,
+} from '../../aws/dms-task.ts';
 import { pipelineTags } from '../../aws/tags.ts';
 import { formatTableName, type TableName } from '../../change.ts';
 import type { Config } from '../../config.ts';
@@ -8,13 +15,14 @@ import { CdcError, throwIfCancelled } from '../../errors.ts';
 import { matchesPattern } from '../../table-pattern.ts';
 import { isRunning } from './choose-task.ts';
 import { ensureConnections } from './connections.ts';
-import { knownTasks, mergeLoad, settingsOf } from './replicate.ts';
+import { knownTasks, mergeLoad, outdatedTask, settingsOf } from './replicate.ts';
 import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
 import { type SourceView, viewSource } from './source-view.ts';
 import { exactMappings } from './table-mappings.ts';
-import { recordComplete, recordDefinitions, recordLoads } from './table-records.ts';
+import { recordComplete, recordDefinitions, recordLoads, recordLobLimit } from './table-records.ts';
 import { isLoadOver, tableTroubles } from './task-outcome.ts';
 import { removeTask, settleTask, tablesError, watchTask } from './task-progress.ts';
+import { lobLimitOf } from './task-settings.ts';
 
 export interface AwsReloadReport {
   tables: string[];
@@ -46,13 +54,19 @@ export async function reloadOnAws(options: AwsRun & { tables: readonly TableName
     throw new CdcError('task.stopped', `reloading: the replication task ${follower.name} is ${follower.status}`, {
       hint: 'cdc start   # then this command again',
     });
-  if (follower !== undefined && follower === both) await reloadWithin(run, follower.name, tables);
-  else await reloadBeside(run, ready, tables);
+  const source = await viewSourceOf(run);
+  const outdated = follower && outdatedTask(run, { act: 'already', task: follower }, source);
+  if (outdated !== undefined)
+    throw new CdcError('task.outdated', `reloading: the replication task ${outdated.task.name} ${outdated.why}`, {
+      hint: 'cdc replicate   # changes it; then this command again',
+    });
+  if (follower !== undefined && follower === both) await reloadWithin(run, follower, tables);
+  else await reloadBeside(run, { ready, tables, settings: settingsOf(run, source), follower });
   return { tables: tables.map(formatTableName), merge: await mergeLoad(run) };
 }
 
 /** In the running task. A table counts when its load ended after now. */
-async function reloadWithin(run: AwsRun, name: string, tables: readonly TableName[]): Promise<void> {
+async function reloadWithin(run: AwsRun, { name }: ReplicationTask, tables: readonly TableName[]): Promise<void> {
   const { session, progress } = run;
   const task = await findTask(session, name);
   if (task === undefined)
@@ -62,7 +76,7 @@ async function reloadWithin(run: AwsRun, name: string, tables: readonly TableNam
   const before = new Map((await of()).map((table) => [formatTableName(table), table.loadEndedAt?.getTime()]));
   const recorded = await recordDefinitions(run, tables);
   // A change file that comes meanwhile need not say that the reload is complete.
-  await recordLoads(run, { tables, task: name, caches: false, recorded });
+  await recordLoads(run, { tables, task: name, caches: false, recorded, lobKb: lobLimitOf(task.settings) });
   await reloadTables(session, task, tables);
   for (let looks = 0; ; looks++) {
     throwIfCancelled(session.signal);
@@ -85,7 +99,16 @@ const LOOK_SECONDS = 5;
 /** Looks after which a table that shows nothing of a reload has been reloaded: it was small. */
 const PATIENCE = 12;
 
-async function reloadBeside(run: AwsRun, ready: ReadyInstance, tables: readonly TableName[]): Promise<void> {
+async function reloadBeside(
+  run: AwsRun,
+  work: {
+    ready: ReadyInstance;
+    tables: readonly TableName[];
+    settings: string;
+    follower: ReplicationTask | undefined;
+  },
+): Promise<void> {
+  const { ready, tables, settings, follower } = work;
   const { session, config } = run;
   const name = reloadTaskName(config);
   await ensureConnections(run, ready);
@@ -102,13 +125,15 @@ async function reloadBeside(run: AwsRun, ready: ReadyInstance, tables: readonly 
     source: ready.source,
     target: ready.target,
     tableMappings: exactMappings(config, tables),
-    settings: settingsOf(run, await viewSourceOf(run)),
+    settings,
     tags: pipelineTags(config.name),
   });
   const made = await settleTask(run, name);
   if (made === undefined)
     throw new CdcError('task.gone', `reloading: the task ${name} has gone`, { hint: 'cdc reload' });
-  await recordLoads(run, { tables, task: name, caches: false, recorded: await recordDefinitions(run, tables) });
+  const recorded = await recordDefinitions(run, tables);
+  await recordLoads(run, { tables, task: name, caches: false, recorded, lobKb: lobLimitOf(settings) });
+  if (follower !== undefined) await recordLobLimit(run, { tables, lobKb: lobLimitOf(follower.settings) });
   await startTask(session, made, 'start-replication');
   const { task, tables: seen } = await watchTask(run, { name, before: made, expected: tables.map(formatTableName) });
   await recordComplete(run, { task: name, tables: seen, isCertain: true });

@@ -29,6 +29,7 @@ import { ensureConnections } from './connections.ts';
 import { startDatabase } from './database-power.ts';
 import { despiteLostReply } from './despite-lost-reply.ts';
 import { mergeOnGlue, refuseFailed } from './follow-glue-run.ts';
+import { mayBeCut, roomFor } from './large-values.ts';
 import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
 import { checkBinlogReaches, readPosition, type SourceView, viewSource } from './source-view.ts';
 import { resumeSweep } from './sweep.ts';
@@ -38,12 +39,13 @@ import {
   recordComplete,
   recordDefinitions,
   recordLoads,
+  recordLobLimit,
   recordStarts,
   tablesToLoad,
 } from './table-records.ts';
 import { readNotes, type TaskNotes, writeNotes } from './task-notes.ts';
 import { settleTask, stopAndSettle, type TaskSeen, watchTask } from './task-progress.ts';
-import { sameSettings, taskSettings } from './task-settings.ts';
+import { lobLimitOf, sameSettings, taskSettings } from './task-settings.ts';
 
 export interface AwsReplicateReport {
   /** `already`: it was running. `finished`: a full load alone, done now or before. */
@@ -102,6 +104,9 @@ export async function replicateOnAws(
   if (choice.act === 'already' || choice.act === 'loaded') {
     // A command that did not wait, or was cut short, has left a load that nobody has called complete.
     if (choice.task !== undefined) await recordLoaded(run, choice.task);
+    // One that an earlier version, or somebody else, has started.
+    if (choice.act === 'already')
+      await recordLobLimit(run, { tables: source.tables, lobKb: lobLimitOf(choice.task.settings) });
     if (wait) report.merge = await mergeIfNotMerged(run, choice.task);
     return report;
   }
@@ -144,6 +149,9 @@ export function outdatedTask(
       task,
       why: 'does not write the columns by which merge knows the order of changes and what a key was before',
     };
+  const limit = lobLimitOf(task.settings);
+  if (mayBeCut(source.longestValue, limit))
+    return { task, why: `cuts values of ${limit} KB and more, and the source has such ones by now` };
   return undefined;
 }
 
@@ -215,7 +223,7 @@ async function begin(
     const { task, how } = choice;
     if (task.kind !== 'full-load' && task.checkpoint !== undefined) await checkReach(run, task.checkpoint);
     await bringUpToDate(run, task, wanted);
-    await recordBefore(run, { task, tables: source.tables, recorded });
+    await recordBefore(run, { task, tables: source.tables, recorded, lobKb: lobLimitOf(wanted.settings) });
     await start(run, task, how);
     return { name: task.name, before: task, position: task.checkpoint ?? task.startPosition };
   }
@@ -226,7 +234,7 @@ async function begin(
       load_position: await readPosition(await run.address(), run.session.signal),
     });
   const task = await createOrAdopt(run, { kind: choice.kind, ready, ...wanted, position });
-  await recordBefore(run, { task, tables: source.tables, recorded });
+  await recordBefore(run, { task, tables: source.tables, recorded, lobKb: lobLimitOf(wanted.settings) });
   await start(run, task, 'start-replication');
   // Only now is the deleted task overtaken: until the new one runs, its place is the only trace.
   if (choice.kind === 'cdc' && notes.retired !== undefined) {
@@ -239,16 +247,24 @@ async function begin(
 /** What merge must know of the files that the task is about to write. */
 async function recordBefore(
   run: AwsRun,
-  { task, tables, recorded }: { task: ReplicationTask; tables: readonly TableName[]; recorded: Recorded },
+  {
+    task,
+    tables,
+    recorded,
+    lobKb,
+  }: { task: ReplicationTask; tables: readonly TableName[]; recorded: Recorded; lobKb: number },
 ): Promise<void> {
-  const work = { task: task.name, recorded };
-  if (task.kind === 'cdc') return recordStarts(run, { ...work, tables });
-  const statistics = task.startedAt === undefined ? [] : await recordLoaded(run, task);
-  await recordLoads(run, {
-    ...work,
-    tables: await tablesToLoad(run, tables, statistics),
-    caches: task.kind === 'full-load-and-cdc',
-  });
+  const work = { task: task.name, recorded, lobKb };
+  if (task.kind === 'cdc') await recordStarts(run, { ...work, tables });
+  else {
+    const statistics = task.startedAt === undefined ? [] : await recordLoaded(run, task);
+    await recordLoads(run, {
+      ...work,
+      tables: await tablesToLoad(run, tables, statistics),
+      caches: task.kind === 'full-load-and-cdc',
+    });
+  }
+  await recordLobLimit(run, { tables, lobKb });
 }
 
 async function recordLoaded(run: AwsRun, task: ReplicationTask): Promise<TableStatistics[]> {
@@ -263,7 +279,7 @@ function mappingsOf(run: AwsRun, source: SourceView): string {
 }
 
 export function settingsOf({ config }: AwsRun, source: SourceView): string {
-  return taskSettings({ fullLoadTasks: awsOf(config).dms.fullLoadTasks, lobMaxKb: source.lobMaxKb });
+  return taskSettings({ fullLoadTasks: awsOf(config).dms.fullLoadTasks, lobMaxKb: roomFor(source.longestValue) });
 }
 
 async function startPositionOf(

@@ -8,9 +8,10 @@ import { CdcError } from '../../errors.ts';
 import { formatPosition, parsePosition } from '../../position.ts';
 import { checkTables } from '../../source/check-tables.ts';
 import { type Finding, refusedTables } from '../../source/finding.ts';
-import { queryRows, quoteName, quoteTable } from '../../source/query.ts';
+import { queryRows } from '../../source/query.ts';
 import { readSourceTable, readTables, type SourceTable } from '../../source/read-definition.ts';
 import { positionOf, readBinlogStatus, readServer } from '../../source/server.ts';
+import { measureLargeValues, tooLongFindings } from './large-values.ts';
 
 export interface SourceView {
   /** What `tables:` asks for and nothing speaks against. */
@@ -18,8 +19,8 @@ export interface SourceView {
   /** Asked for, and left out for a reason. */
   refused: Finding[];
   refusedNames: TableName[];
-  /** The longest large value of the tables, rounded up; DMS cuts what is longer than it is told. */
-  lobMaxKb: number;
+  /** Bytes of the longest large value of the tables; DMS cuts what is longer than it is told. */
+  longestValue: number;
 }
 
 /** Throws `tables.none` when nothing of the source can be followed, with every reason. */
@@ -41,8 +42,11 @@ export async function viewSource(options: {
       foreignKeyCascades: config.capture.foreignKeyCascades,
       signal,
     });
+    const readable = namesWithout(names, refusedTables(findings));
+    const longest = await measureLargeValues(connection, readable, signal);
+    findings.push(...tooLongFindings(longest));
     const refused = refusedTables(findings);
-    const tables = names.filter((name) => !refused.has(formatTableName(name)));
+    const tables = namesWithout(names, refused);
     if (tables.length === 0)
       throw new CdcError(
         'tables.none',
@@ -55,9 +59,13 @@ export async function viewSource(options: {
       tables,
       refused: findings.filter(({ level, table }) => level === 'error' && table !== undefined),
       refusedNames: names.filter((name) => refused.has(formatTableName(name))),
-      lobMaxKb: await longestValueKb(connection, tables, signal),
+      longestValue: Math.max(0, ...tables.map((name) => longest.get(formatTableName(name)) ?? 0)),
     };
   });
+}
+
+function namesWithout(names: readonly TableName[], refused: ReadonlySet<string>): TableName[] {
+  return names.filter((name) => !refused.has(formatTableName(name)));
 }
 
 /** The columns and keys of tables as they are now. */
@@ -110,48 +118,6 @@ export async function checkBinlogReaches(options: {
 export function binlogFileOf(from: string): string | undefined {
   if (!from.startsWith('checkpoint:')) return parsePosition(from).file;
   return /#([^#:]+\.\d+):\d+/.exec(from)?.[1];
-}
-
-/** Types that DMS takes for large objects. */
-const LARGE_TYPES = ['mediumtext', 'longtext', 'mediumblob', 'longblob', 'json'];
-
-/** At least double of what is there now, for what comes. */
-async function longestValueKb(
-  connection: Connection,
-  tables: readonly TableName[],
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  const wanted = new Map(tables.map((name) => [formatTableName(name), name]));
-  const columns = await queryRows({
-    connection,
-    sql: `SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, COLUMN_NAME AS c FROM information_schema.COLUMNS
-      WHERE DATA_TYPE IN (${LARGE_TYPES.map(() => '?').join(', ')})`,
-    values: LARGE_TYPES,
-    doing: 'looking for columns with large values',
-    signal,
-  });
-  let bytes = 0;
-  for (const [name, of] of groupByTable(columns)) {
-    const table = wanted.get(name);
-    if (table === undefined) continue;
-    const [row] = await queryRows({
-      connection,
-      sql: `SELECT ${of.map((column, index) => `MAX(OCTET_LENGTH(${quoteName(column)})) AS c${index}`).join(', ')} FROM ${quoteTable(table)}`,
-      doing: `measuring the large values of ${name}`,
-      signal,
-    });
-    for (const value of Object.values(row ?? {})) bytes = Math.max(bytes, Number(value ?? 0));
-  }
-  return 2 ** Math.ceil(Math.log2(Math.max(1, (2 * bytes) / 1024)));
-}
-
-function groupByTable(columns: readonly Record<string, string | null>[]): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  for (const { s, t, c } of columns) {
-    const name = formatTableName({ schema: s ?? '', table: t ?? '' });
-    found.set(name, [...(found.get(name) ?? []), c ?? '']);
-  }
-  return found;
 }
 
 async function withSource<T>(

@@ -53,7 +53,7 @@ function contentOf({ number: _, ...definition }: TableDefinition): string {
 /** Before DMS is told to load them. `caches`: the task that loads also follows them. */
 export async function recordLoads(
   run: AwsRun,
-  work: { tables: readonly TableName[]; task: string; caches: boolean; recorded: Recorded },
+  work: { tables: readonly TableName[]; task: string; caches: boolean; recorded: Recorded; lobKb: number },
 ): Promise<void> {
   await recordEpochs(run, { ...work, kind: 'load', state: 'loading' });
 }
@@ -61,7 +61,7 @@ export async function recordLoads(
 /** Before DMS is told to follow them: those that were never loaded begin empty. */
 export async function recordStarts(
   run: AwsRun,
-  work: { tables: readonly TableName[]; task: string; recorded: Recorded },
+  work: { tables: readonly TableName[]; task: string; recorded: Recorded; lobKb: number },
 ): Promise<void> {
   const tables: TableName[] = [];
   for (const table of work.tables) if ((await readDmsEpochs(run.staging, table)).length === 0) tables.push(table);
@@ -84,16 +84,32 @@ export async function tablesToLoad(
 
 async function recordEpochs(
   run: AwsRun,
-  work: Pick<DmsEpoch, 'kind' | 'state' | 'task' | 'caches'> & { tables: readonly TableName[]; recorded: Recorded },
+  work: Pick<DmsEpoch, 'kind' | 'state' | 'task' | 'caches'> & {
+    tables: readonly TableName[];
+    recorded: Recorded;
+    lobKb: number;
+  },
 ): Promise<void> {
-  const { tables, recorded, kind, state, task, caches } = work;
+  const { tables, recorded, kind, state, task, caches, lobKb } = work;
   if (tables.length === 0) return;
   // Of the bucket's clock, which also dates the LOAD files.
   const started = await run.staging.now();
   for (const { schema, table } of tables) {
     const definition = recorded.get(formatTableName({ schema, table }));
     if (definition === undefined) throw new Error(`${schema}.${table} has no definition`);
-    await putDmsEpoch(run.staging, { schema, table, kind, state, started, task, caches, definition });
+    await putDmsEpoch(run.staging, { schema, table, kind, state, started, task, caches, definition, lobKb: [lobKb] });
+  }
+}
+
+/** Before a task writes, or goes on to write, files of the tables: at which length it cuts large values. */
+export async function recordLobLimit(
+  run: AwsRun,
+  { tables, lobKb }: { tables: readonly TableName[]; lobKb: number },
+): Promise<void> {
+  for (const table of tables) {
+    const epoch = (await readDmsEpochs(run.staging, table)).at(-1);
+    if (epoch === undefined || epoch.lobKb?.includes(lobKb)) continue;
+    await putDmsEpoch(run.staging, { ...epoch, lobKb: [...(epoch.lobKb ?? []), lobKb] });
   }
 }
 

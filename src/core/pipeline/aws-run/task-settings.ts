@@ -1,5 +1,7 @@
 /** How a DMS task works: what it does with errors, large values, DDL and its log. Pure (reference: DMS files 8.2). */
 
+import { z } from 'zod';
+
 /** The least that DMS takes by itself; values up to it are written whole. */
 export const LEAST_LOB_KB = 32;
 /** The most that DMS takes. */
@@ -69,6 +71,17 @@ export function taskSettings(options: {
     },
     Logging: { EnableLogging: true },
   });
+}
+
+const lobSettings = z.looseObject({ TargetMetadata: z.looseObject({ LobMaxSize: z.number().optional() }).optional() });
+
+/** Of a task's settings, in KB; DMS's own where they do not say. */
+export function lobLimitOf(settings: string): number {
+  try {
+    return lobSettings.parse(JSON.parse(settings)).TargetMetadata?.LobMaxSize ?? LEAST_LOB_KB;
+  } catch {
+    return LEAST_LOB_KB;
+  }
 }
 
 /** Whether what DMS says of a task is what we asked for: what DMS adds by itself does not count. */

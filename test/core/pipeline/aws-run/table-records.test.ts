@@ -14,7 +14,7 @@ import { defineTable, definitionToJson } from '../../../../src/core/table-defini
 import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
 import { startTestServer, type TestServer } from '../../../support/servers.ts';
 import { table as statistics } from './tasks.ts';
-import { hasWorld, makeWorld, type World } from './world.ts';
+import { alterAnswers, hasWorld, makeWorld, testConfig, type World } from './world.ts';
 
 const ORDERS = { schema: 'shop', table: 'orders' };
 const PERSONS = { schema: 'shop', table: 'persons' };
@@ -38,7 +38,13 @@ describe.skipIf(!(await hasWorld()))('what replicate on AWS writes down for the 
   const replicate = (request = { fullLoad: true, ongoing: true }, wait = true) =>
     replicateOnAws({ ...world.run, request, wait });
   const epochs = async (table = ORDERS) =>
-    (await readDmsEpochs(world.staging, table)).map(({ kind, state, task, caches }) => ({ kind, state, task, caches }));
+    (await readDmsEpochs(world.staging, table)).map(({ kind, state, task, caches, lobKb }) => ({
+      kind,
+      state,
+      task,
+      caches,
+      lobKb,
+    }));
   const columns = async () =>
     (await readDefinitions(world.staging, ORDERS)).map((definition) => [
       definition.number,
@@ -50,7 +56,7 @@ describe.skipIf(!(await hasWorld()))('what replicate on AWS writes down for the 
     expect(await readDefinitions(world.staging, ORDERS)).toMatchObject([
       { number: 1n, key: ['id'], columns: [{ name: 'id' }, { name: 'note', type: 'varchar(50)' }] },
     ]);
-    const load = { kind: 'load', state: 'complete', task: 'shop-full-load-and-cdc', caches: true };
+    const load = { kind: 'load', state: 'complete', task: 'shop-full-load-and-cdc', caches: true, lobKb: [32] };
     expect(await epochs()).toEqual([load]);
     expect(await epochs(PERSONS)).toEqual([load]);
   });
@@ -95,9 +101,47 @@ describe.skipIf(!(await hasWorld()))('what replicate on AWS writes down for the 
     expect(await epochs(PERSONS)).toHaveLength(1);
   });
 
+  test('an epoch says where its tasks cut large values; a task that would cut them by now is changed', async () => {
+    const DOCS = { schema: 'shop', table: 'docs' };
+    await server.query(
+      'CREATE TABLE shop.docs (id INT PRIMARY KEY, body LONGTEXT)',
+      "INSERT INTO shop.docs VALUES (1, REPEAT('a', 1000))",
+    );
+    await aws.control({ tables: [['shop', 'docs']] });
+    world.run.config = testConfig('', 'tables: [shop.docs]');
+    await replicate();
+    expect(await epochs(DOCS)).toMatchObject([{ lobKb: [32] }]);
+    const reload = () => reloadOnAws({ ...world.run, tables: [DOCS] });
+    await server.query("UPDATE shop.docs SET body = REPEAT('a', 32764)");
+    expect(await replicate()).toMatchObject({ state: 'already' });
+
+    // A value that ends up to three bytes before the limit may have been cut within a character.
+    await server.query("UPDATE shop.docs SET body = REPEAT('a', 32765)");
+    await expect(reload()).rejects.toMatchObject({ code: 'task.outdated', message: expect.stringContaining('32 KB') });
+    alterAnswers<{ ReplicationTasks?: { RecoveryCheckpoint?: string }[] }>('DescribeReplicationTasks', (answer) => {
+      for (const task of answer.ReplicationTasks ?? []) delete task.RecoveryCheckpoint;
+      return answer;
+    });
+    expect(await replicate()).toMatchObject({ state: 'started', loaded: [] });
+    expect(await epochs(DOCS)).toMatchObject([{ lobKb: [32, 64] }]);
+    world.staging.time += 60_000;
+    await reload();
+    expect(await epochs(DOCS)).toMatchObject([{ lobKb: [32, 64] }, { lobKb: [64] }]);
+    expect(await replicate()).toMatchObject({ state: 'already' });
+  });
+
+  test('the limit of a task that an earlier version has started is written down', async () => {
+    await replicate();
+    const [epoch] = await readDmsEpochs(world.staging, ORDERS);
+    if (epoch === undefined) throw new Error('there is no epoch');
+    await putDmsEpoch(world.staging, { ...epoch, lobKb: undefined });
+    expect(await replicate()).toMatchObject({ state: 'already' });
+    expect(await epochs()).toMatchObject([{ lobKb: [32] }]);
+  });
+
   test('what the statistics show of an earlier load completes none that was begun since', async () => {
     const recorded = await recordDefinitions(world.run, [ORDERS]);
-    await recordLoads(world.run, { tables: [ORDERS], task: 't', caches: true, recorded });
+    await recordLoads(world.run, { tables: [ORDERS], task: 't', caches: true, recorded, lobKb: 32 });
     const [began] = await readDmsEpochs(world.staging, ORDERS);
     const ended = (ms: number) => statistics('orders', { loadEndedAt: new Date((began?.started.getTime() ?? 0) + ms) });
     await recordComplete(world.run, { task: 't', tables: [ended(-60_000)] });

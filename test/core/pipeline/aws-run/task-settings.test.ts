@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { sameSettings, taskSettings } from '../../../../src/core/pipeline/aws-run/task-settings.ts';
+import { lobLimitOf, sameSettings, taskSettings } from '../../../../src/core/pipeline/aws-run/task-settings.ts';
+
+test('the limit of settings that are there, and of those that do not say', () => {
+  expect(lobLimitOf(taskSettings({ fullLoadTasks: 8, lobMaxKb: 128 }))).toBe(128);
+  expect(['{}', '{"TargetMetadata":{}}', ''].map(lobLimitOf)).toEqual([32, 32, 32]);
+});
 
 const usual = { fullLoadTasks: 8, lobMaxKb: 32 };
 
