@@ -7,7 +7,7 @@ import type { Answer, Context } from '../../cli/command.ts';
 import { openAws } from '../../cli/open-aws.ts';
 import { count } from '../../cli/table.ts';
 import { CancelledError } from '../../core/errors.ts';
-import { initAws, refuseUnknownStep } from '../../core/pipeline/aws/init.ts';
+import { initAws, refuseStepNotPlanned, refuseUnknownStep } from '../../core/pipeline/aws/init.ts';
 import { lookAtAws } from '../../core/pipeline/aws/look.ts';
 
 export async function initOnAws(
@@ -17,6 +17,7 @@ export async function initOnAws(
   if (options.only !== undefined) refuseUnknownStep(options.only);
   const { config, text, isNew } = await chooseConfig(options, context);
   const view = await lookAtAws(await openAws(context, config));
+  if (options.only !== undefined) refuseStepNotPlanned(view, options.only);
   const steps = renderAwsSteps(view);
   const pending = view.steps.filter(({ action }) => action !== 'none');
   if (context.flags.dryRun) return { text: steps, json: { ...stepsJson(view), dry_run: true }, next: ['cdc init'] };

@@ -30,7 +30,7 @@ import { startDatabase } from './database-power.ts';
 import { despiteLostReply } from './despite-lost-reply.ts';
 import { mergeOnGlue, refuseFailed } from './follow-glue-run.ts';
 import { mayBeCut, roomFor } from './large-values.ts';
-import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
+import { type AwsRun, type Endpoints, needInstance, type ReadyInstance } from './run.ts';
 import { checkBinlogReaches, readPosition, type SourceView, viewSource } from './source-view.ts';
 import { resumeSweep } from './sweep.ts';
 import { addsTheColumns, choosesTheSame, tableMappings } from './table-mappings.ts';
@@ -71,11 +71,13 @@ export async function replicateOnAws(
     request: TaskRequest;
     /** False: returns when DMS has accepted the start. */
     wait: boolean;
+    /** Of a caller who has asked for them. */
+    endpoints?: Endpoints;
   },
 ): Promise<AwsReplicateReport> {
-  const { request, wait, ...run } = options;
+  const { request, wait, endpoints, ...run } = options;
   const { session, config, progress } = run;
-  const ready = await needAvailable(run);
+  const ready = await needAvailable(run, endpoints);
   await startDatabase(run);
   const notes = await readNotes(run.staging);
   let choice = chooseTask(request, await knownTasks(run, ready), knownNotes(notes));
@@ -170,8 +172,8 @@ export async function tableChange(
 }
 
 /** Neither a task nor a connection test begins on an instance that is being made. */
-async function needAvailable(run: AwsRun): Promise<ReadyInstance> {
-  const ready = await needInstance(run);
+async function needAvailable(run: AwsRun, endpoints: Endpoints | undefined): Promise<ReadyInstance> {
+  const ready = await needInstance(run, endpoints);
   if (ready.instance.status === 'available') return ready;
   throw new CdcError(
     'aws.not-ready',

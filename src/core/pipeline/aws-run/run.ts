@@ -40,21 +40,25 @@ export function openAwsRun(options: {
   };
 }
 
-export interface ReadyInstance {
-  instance: ReplicationInstance;
+/** By ARN. */
+export interface Endpoints {
   source: string;
   target: string;
 }
 
-/** The replication instance and its endpoints; throws `aws.not-made` naming what `init` has to make first. */
-export async function needInstance(run: AwsRun): Promise<ReadyInstance> {
-  const [instance, endpoints] = await Promise.all([findInstance(run), needEndpoints(run)]);
+export interface ReadyInstance extends Endpoints {
+  instance: ReplicationInstance;
+}
+
+/** The replication instance and its endpoints, unless these are known; throws `aws.not-made` naming what `init` has to make first. */
+export async function needInstance(run: AwsRun, known?: Endpoints): Promise<ReadyInstance> {
+  const [instance, { source, target }] = await Promise.all([findInstance(run), known ?? needEndpoints(run)]);
   if (instance === undefined) throw notMade(`replication instance ${run.names.replicationInstance}`);
-  return { instance, ...endpoints };
+  return { instance, source, target };
 }
 
 /** What stays when the replication instance is deleted. */
-export async function needEndpoints({ session, names }: AwsRun): Promise<Omit<ReadyInstance, 'instance'>> {
+export async function needEndpoints({ session, names }: AwsRun): Promise<Endpoints> {
   const [source, target] = await Promise.all([
     findEndpoint(session, names.sourceEndpoint),
     findEndpoint(session, names.targetEndpoint),

@@ -26,7 +26,7 @@ export async function startOnAws(
 ): Promise<AwsStartReport> {
   const { wait, makeInstance, ...run } = options;
   // Before anything is paid for: what `init` has not made cannot be started, and its replication instance is not made alone.
-  await Promise.all([findDatabase(run), needEndpoints(run)]);
+  const [, endpoints] = await Promise.all([findDatabase(run), needEndpoints(run)]);
   const before = await measureCost(run);
   const found = await findInstance(run);
   const isReady = found?.status === 'available';
@@ -39,12 +39,16 @@ export async function startOnAws(
     cost: costReport(before, await measureCost(run)),
   };
   const notes = await readNotes(run.staging);
-  const { 'full-load': load, cdc, 'full-load-and-cdc': both } = await knownTasks(run, await needInstance(run));
+  const {
+    'full-load': load,
+    cdc,
+    'full-load-and-cdc': both,
+  } = await knownTasks(run, await needInstance(run, endpoints));
   const followed = cdc !== undefined || both !== undefined || notes.retired?.followed === true;
   // A load that was stopped goes on; one that is done is no task to start.
   const loads = load !== undefined && (isRunning(load) || load.loadFinishedAt === undefined);
   if (!followed && !loads) return report;
   const request = followed ? { fullLoad: true, ongoing: true } : { fullLoad: true, ongoing: false };
-  report.task = await replicateOnAws({ ...run, request, wait });
+  report.task = await replicateOnAws({ ...run, request, wait, endpoints });
   return report;
 }

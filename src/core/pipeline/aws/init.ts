@@ -86,15 +86,26 @@ function withDependants(resources: readonly Resource[], toTake: ReadonlySet<stri
 /** Before AWS is asked anything. */
 export function refuseUnknownStep(only: string): void {
   if (STEP_IDS.some((id) => id === only)) return;
-  const near = nearestWord(only, STEP_IDS);
-  const hint = near === undefined ? `one of ${STEP_IDS.join(', ')}` : `did you mean ${near}? \`cdc plan\` lists them`;
-  throw new UsageError(`--only ${only}: there is no such step`, hint);
+  throw noSuchStep(only, STEP_IDS);
+}
+
+/** A step that other plans have, and the one of this cdc.yaml does not: before anybody is asked whether to make it. */
+export function refuseStepNotPlanned({ resources }: Pick<AwsView, 'resources'>, only: string): void {
+  const ids = resources.filter(({ create }) => create !== undefined).map(({ id }) => id);
+  if (!ids.some((id) => id === only)) throw noSuchStep(only, ids);
+}
+
+function noSuchStep(only: string, ids: readonly string[]): UsageError {
+  const near = nearestWord(only, ids);
+  return new UsageError(
+    `--only ${only}: there is no such step`,
+    `${near === undefined ? '' : `did you mean ${near}? `}the steps are ${ids.join(', ')}`,
+  );
 }
 
 function chooseOnly(view: AwsView, only: string): Resource[] {
-  const ids = view.resources.filter(({ create }) => create !== undefined).map(({ id }) => id);
-  if (ids.some((id) => id === only)) return withNeeds(view.resources, only);
-  throw new UsageError(`--only ${only}: there is no such step`, `one of ${ids.join(', ')}`);
+  refuseStepNotPlanned(view, only);
+  return withNeeds(view.resources, only);
 }
 
 /** How often a step is looked at and put right before what is left is called drift. */

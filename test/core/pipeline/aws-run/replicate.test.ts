@@ -97,6 +97,7 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
     });
     const [started] = calls.calls.filter(({ operation }) => operation === 'StartReplicationTask');
     expect(started?.input).toMatchObject({ StartReplicationTaskType: 'resume-processing' });
+    expect(calls.count('DescribeEndpoints')).toBe(2);
     expect(await start()).toMatchObject({ database: 'already', task: { state: 'already' } });
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { ConfigError } from '../../../../src/core/errors.ts';
-import { refuseUnknownStep } from '../../../../src/core/pipeline/aws/init.ts';
+import { refuseStepNotPlanned, refuseUnknownStep } from '../../../../src/core/pipeline/aws/init.ts';
 import type { AwsStep } from '../../../../src/core/pipeline/aws/plan.ts';
 import { rightsNeeded } from '../../../../src/core/pipeline/aws/rights.ts';
 import { RUN_RIGHTS } from '../../../../src/core/pipeline/aws-run/run-rights.ts';
@@ -425,7 +425,16 @@ describe.skipIf(!(await hasAwsEmulator()))('init on AWS', () => {
     await expect(pipeline.init({ only: 'subnets' })).rejects.toThrow('--only subnets: there is no such step');
     expect(() => refuseUnknownStep('subnet-group')).not.toThrow();
     expect(() => refuseUnknownStep('databse')).toThrow(
-      expect.objectContaining({ hint: 'did you mean database? `cdc plan` lists them' }),
+      expect.objectContaining({ hint: expect.stringMatching(/^did you mean database\? the steps are .*, database, /) }),
+    );
+    // A step of other plans: DMS without a public address has it.
+    const view = await pipeline.look();
+    expect(() => refuseUnknownStep('vpc-endpoints')).not.toThrow();
+    expect(() => refuseStepNotPlanned(view, 'vpc-endpoints')).toThrow(
+      expect.objectContaining({
+        message: '--only vpc-endpoints: there is no such step',
+        hint: expect.not.stringContaining('vpc-endpoints'),
+      }),
     );
   });
 
