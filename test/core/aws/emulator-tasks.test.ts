@@ -128,6 +128,29 @@ describe.skipIf(!canRun)('a replication task of the emulator', () => {
     expect(first).toMatch(/^I,\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6},1,Ann,<nil>,<nil>$/);
   });
 
+  it('cuts large values at the limit of its settings, before the character that would reach beyond it', async () => {
+    await server.query(
+      'CREATE TABLE shop.docs (id INT PRIMARY KEY, body LONGTEXT, pic MEDIUMBLOB, note TEXT)',
+      "INSERT INTO shop.docs VALUES (1, REPEAT('a', 2048), REPEAT('b', 2048), REPEAT('c', 2048))",
+      "INSERT INTO shop.docs VALUES (2, REPEAT('\u20ac', 400), 'short', NULL)",
+    );
+    const task = await makeTask(clients, await stackOf({}), 'full-load', {
+      TableMappings: JSON.stringify({
+        rules: [{ ...RULES.rules[0], 'object-locator': { 'schema-name': 'shop', 'table-name': 'docs' } }],
+      }),
+      ReplicationTaskSettings: JSON.stringify({ TargetMetadata: { LobMaxSize: 1 } }),
+    });
+    await start(task, 'start-replication');
+    await taskSeenUntil(clients, 'stopped');
+    const rows = ((await read('raw/shop/docs/LOAD00000001.csv')) ?? '').split('\n').map((line) => line.split(','));
+    expect(rows.map((fields) => fields.map((field) => Buffer.byteLength(field)))).toEqual([
+      [1, 1024, 2048, 2048],
+      [1, 1023, 10, 4],
+      [0],
+    ]);
+    await server.query('DROP TABLE shop.docs');
+  });
+
   it('deletes what lies in the folder of a table that it loads, unless its settings say otherwise', async () => {
     const task = await makeTask(clients, await stackOf({}), 'full-load');
     const left = 'raw/shop/people/20261122-101530123.csv';

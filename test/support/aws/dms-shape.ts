@@ -16,6 +16,8 @@ export interface DmsShape {
   sequenceColumns: readonly string[];
   /** Columns that say what a row was before an update. */
   before?: { prefix: string; suffix: string; keyOnly: boolean } | undefined;
+  /** LobMaxSize in bytes: large values end there. Whether DMS counts bytes is not documented. */
+  lobBytes?: number;
 }
 
 /** The endpoint that `init` makes and the rules of `replicate`, but for their NULL. */
@@ -58,6 +60,15 @@ const MODELLED: Record<string, unknown> = {
   CsvRowDelimiter: '\n',
 };
 
+/** Of TargetMetadata. For S3 DMS knows limited mode alone, in which it cuts and writes no more than a line of its log. */
+export const lobSettings = z.looseObject({
+  SupportLobs: z.literal(true).default(true),
+  FullLobMode: z.literal(false).default(false),
+  LimitedSizeLobMode: z.literal(true).default(true),
+  /** KB */
+  LobMaxSize: z.number().default(32),
+});
+
 const locator = z.object({ 'schema-name': z.string(), 'table-name': z.string() });
 export const mappingRule = z.discriminatedUnion('rule-type', [
   z.looseObject({
@@ -89,13 +100,18 @@ export const mappingRule = z.discriminatedUnion('rule-type', [
 export type MappingRule = z.output<typeof mappingRule>;
 
 /** Rules of transformation count for every table here. */
-export function readShape(settings: z.output<typeof s3Settings>, rules: readonly MappingRule[]): DmsShape {
+export function readShape(
+  settings: z.output<typeof s3Settings>,
+  rules: readonly MappingRule[],
+  task: { TargetMetadata: z.output<typeof lobSettings> },
+): DmsShape {
   const shape: DmsShape = {
     nullText: settings.CsvNullValue,
     hasHeader: settings.AddColumnName,
     hasOpInLoad: settings.IncludeOpForFullLoad,
     timestampColumn: settings.TimestampColumnName,
     sequenceColumns: rules.flatMap((rule) => (rule['rule-action'] === 'add-column' ? [rule.value] : [])),
+    lobBytes: task.TargetMetadata.LobMaxSize * 1024,
   };
   for (const rule of rules) {
     if (rule['rule-action'] !== 'add-before-image-columns') continue;

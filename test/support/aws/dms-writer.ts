@@ -4,6 +4,7 @@ import type { Op } from '../../../src/core/change.ts';
 import { quoteField } from '../../../src/core/change-file/csv.ts';
 import { DIALECT_KEY, formatDialect } from '../../../src/core/change-file/dialect.ts';
 import { dmsTime } from '../../../src/core/change-file/dms-epoch.ts';
+import { isLargeObject } from '../../../src/core/change-file/large-value.ts';
 import { tableFolder } from '../../../src/core/change-file/layout.ts';
 import { loadFileName } from '../../../src/core/change-file/name.ts';
 import { parseColumnType } from '../../../src/core/column-type.ts';
@@ -98,7 +99,11 @@ function line(
 ): string {
   const { op, time, row, sequence, was } = change;
   const textOf = (of: DmsRow | undefined, place: number) =>
-    dmsText(definition.columns[place]?.type ?? '', of?.[place] ?? null);
+    cutText(
+      definition.columns[place]?.type ?? '',
+      dmsText(definition.columns[place]?.type ?? '', of?.[place] ?? null),
+      shape,
+    );
   const fields = [
     ...(op === undefined ? [] : [op]),
     ...(shape.timestampColumn === undefined ? [] : [time]),
@@ -119,6 +124,21 @@ function dmsText(columnType: string, value: string | null): string | null {
   if (type.base === 'datetime' || type.base === 'timestamp')
     return value.replace(/\.?0+$/, (zeros) => (zeros.startsWith('.') ? '' : zeros));
   return value;
+}
+
+/** A large value ends at the limit, before a character that would reach beyond it. */
+function cutText(
+  columnType: string,
+  text: string | null,
+  { lobBytes = Number.POSITIVE_INFINITY }: DmsShape,
+): string | null {
+  if (text === null || !isLargeObject({ type: columnType })) return text;
+  if (parseColumnType(columnType)?.text === 'hex') return text.slice(0, 2 * lobBytes);
+  const bytes = Buffer.from(text);
+  if (bytes.length <= lobBytes) return text;
+  let end = lobBytes;
+  while (((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  return bytes.subarray(0, end).toString();
 }
 
 /** C's `%+.16e`. */
