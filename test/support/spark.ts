@@ -22,13 +22,14 @@ export type SparkMergeReport = z.infer<typeof mergeReport>;
 
 type MergeRequest = Pick<MergeTableOptions, 'staging' | 'lake' | 'table' | 'appId' | 'mode'> & {
   policies?: MergeTableOptions['policies'];
+  replayWaitMs?: number | undefined;
   /** The point at which the run ends as if it had been killed. */
   crash?: string | undefined;
 };
 
 /** What mergeTable does, by the Glue script's modules. Throws CdcError as it does. */
 export async function mergeBySpark(request: MergeRequest): Promise<SparkMergeReport> {
-  const { staging, lake, table, appId, mode, policies, crash } = request;
+  const { staging, lake, table, appId, mode, policies, replayWaitMs, crash } = request;
   return mergeReport.parse(
     await ask({
       op: 'merge',
@@ -38,6 +39,7 @@ export async function mergeBySpark(request: MergeRequest): Promise<SparkMergeRep
       appId,
       mode,
       unfit: policies?.unfit,
+      replayWaitMs,
       crash,
     }),
   );
@@ -73,6 +75,31 @@ export async function lookBySpark({
   return look.parse(await ask({ op: 'look', lake: lake.location, ...table }));
 }
 
+/** By the builder, which knows more than SQL does. `generated`: an expression, or `identity`. */
+export async function createTable(request: {
+  path: string;
+  columns: { name: string; type: string; generated?: string }[];
+  properties: Record<string, string>;
+}): Promise<void> {
+  await ask({ op: 'create', ...request });
+}
+
+/** Every feature and table property of the Delta that runs here. */
+export async function knownToDelta(): Promise<{ features: string[]; properties: string[] }> {
+  return z.object({ features: z.array(z.string()), properties: z.array(z.string()) }).parse(await ask({ op: 'delta' }));
+}
+
+/** From here on a table may have its commits coordinated by `in-memory`. Needs the jars of S3. */
+export async function coordinateCommits(): Promise<void> {
+  await ask({ op: 'coordinate' });
+}
+
+/** Before the first question: the session can also read and write s3://, at what the environment names then. */
+export async function prepareSpark({ withS3 }: { withS3: boolean }): Promise<void> {
+  started ??= start(withS3);
+  await started;
+}
+
 interface Driver {
   process: ChildProcessWithoutNullStreams;
   waiting: Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>;
@@ -98,8 +125,8 @@ const reply = z.object({
   error: z.string().optional(),
 });
 
-async function start(): Promise<Driver> {
-  const { python: command, jars, env } = await sparkParts();
+async function start(withS3 = false): Promise<Driver> {
+  const { python: command, jars, env } = await sparkParts(withS3);
   const python = spawn(command, [SCRIPT, ...jars], { stdio: 'pipe', env: { ...process.env, ...env } });
   const waiting: Driver['waiting'] = new Map();
   let complaint = '';

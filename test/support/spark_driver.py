@@ -45,6 +45,8 @@ answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 spark = open_session("cdc tests")
 spark.sparkContext.setLogLevel("OFF")
+# For the tests' own statements: a merge sets what it needs.
+spark.conf.set("spark.sql.shuffle.partitions", "1")
 
 
 class Crash(BaseException):
@@ -68,6 +70,7 @@ def merge(request):
         app_id=request["appId"],
         unfit=request.get("unfit", "fail"),
         mode=request.get("mode", "merge"),
+        replay_wait_seconds=request.get("replayWaitMs", 600_000) / 1000,
     )
     engine = SparkEngine(spark, lake)
     run = Run(identity=engine.identity())
@@ -120,11 +123,51 @@ def statements(request):
     return json.loads(json.dumps(rows, default=str))
 
 
+def create(request):
+    """A table that only the builder can describe: generated and identity columns."""
+    from delta.tables import DeltaTable, IdentityGenerator
+
+    builder = DeltaTable.create(spark).location(request["path"])
+    for column in request["columns"]:
+        generated = column.get("generated")
+        always = IdentityGenerator() if generated == "identity" else generated
+        builder = builder.addColumn(column["name"], column["type"], generatedAlwaysAs=always)
+    for name, value in request["properties"].items():
+        builder = builder.property(name, value)
+    builder.execute()
+
+
+def delta(_request):
+    """Every feature and table property that the Delta beside Spark knows."""
+    delta = spark._jvm.org.apache.spark.sql.delta
+    to_java = spark._jvm.scala.collection.JavaConverters.mapAsJavaMap
+    return {
+        "features": sorted(one.name() for one in to_java(delta.TableFeature.allSupportedFeaturesMap()).values()),
+        "properties": sorted(one.key() for one in to_java(delta.DeltaConfigs.getAllConfigs()).values()),
+    }
+
+
+def coordinate(_request):
+    """Tables may have their commits coordinated by `in-memory` from here on. Needs the jars of S3."""
+    coordinated = spark._jvm.org.apache.spark.sql.delta.coordinatedcommits
+    # So many commits stay out of the log's own folder.
+    coordinated.CommitCoordinatorProvider.registerBuilder(coordinated.InMemoryCommitCoordinatorBuilder(100))
+
+
+OPERATIONS = {
+    "merge": merge,
+    "job": job,
+    "look": look,
+    "sql": statements,
+    "create": create,
+    "delta": delta,
+    "coordinate": coordinate,
+}
+
 for line in sys.stdin:
     request = json.loads(line)
     try:
-        operations = {"merge": merge, "job": job, "look": look, "sql": statements}
-        answer = {"id": request["id"], "result": operations[request["op"]](request)}
+        answer = {"id": request["id"], "result": OPERATIONS[request["op"]](request)}
     except CdcError as error:
         answer = {"id": request["id"], "failure": {"code": error.code, "message": error.message}}
     except BaseException as error:

@@ -18,6 +18,11 @@ const WRITER_FEATURES = new Set([
   'identityColumns',
 ]);
 
+const COORDINATORS = [
+  'delta.coordinatedCommits.commitCoordinator-preview',
+  'delta.coordinatedCommits.commitCoordinator',
+];
+
 /** Throws CdcError `lake.unsupported` where reading the files alone would give wrong rows. */
 export function assertReadable(table: LakeTable, snapshot: Snapshot): void {
   const reasons = unreadable(snapshot);
@@ -38,6 +43,9 @@ function unreadable({ protocol, metaData, files }: Snapshot): string[] {
   const mapping = metaData.configuration['delta.columnMapping.mode'] ?? 'none';
   if (mapping !== 'none') reasons.push('column mapping (delta.columnMapping.mode)');
   if ([...files.values()].some((file) => file.deletionVector !== undefined)) reasons.push('deletion vectors');
+  // The newest commits may be known to the coordinator alone: what the log's folder holds would be an older version.
+  for (const property of COORDINATORS)
+    if (metaData.configuration[property] !== undefined) reasons.push(`a coordinator of commits (${property})`);
   return reasons;
 }
 
@@ -50,7 +58,9 @@ function unwritable({ protocol, metaData, files }: Snapshot): string[] {
       reasons.push(`the feature ${feature}`);
   const isTrue = (property: string) => configuration[property]?.toLowerCase() === 'true';
   if (isTrue('delta.appendOnly')) reasons.push('append only (delta.appendOnly)');
-  if (isTrue('delta.enableChangeDataFeed')) reasons.push('change data feed (delta.enableChangeDataFeed)');
+  // The second is its old name, which Delta still obeys.
+  for (const property of ['delta.enableChangeDataFeed', 'delta.enableChangeDataCapture'])
+    if (isTrue(property)) reasons.push(`change data feed (${property})`);
   if (Object.keys(configuration).some((name) => name.startsWith('delta.constraints.')))
     reasons.push('CHECK constraints (delta.constraints.*)');
   if (configuration['delta.setTransactionRetentionDuration'] !== undefined)

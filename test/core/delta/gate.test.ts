@@ -70,6 +70,10 @@ describe('a table', () => {
     ['the feature v2Checkpoint', features(['v2Checkpoint'], [])],
     ['column mapping', { configuration: { 'delta.columnMapping.mode': 'name' } }],
     ['deletion vectors', { file: { deletionVector: vector } }],
+    [
+      'a coordinator of commits (delta.coordinatedCommits.commitCoordinator-preview)',
+      { configuration: { 'delta.coordinatedCommits.commitCoordinator-preview': 'dynamodb' } },
+    ],
   ])('with %s is refused by name for reading and writing', async (name, change) => {
     const { lake, snapshot } = await tableLike(change);
     for (const refuse of [assertReadable, assertWritable])
@@ -84,6 +88,7 @@ describe('a table', () => {
     ['the feature clustering', features([], ['clustering'])],
     ['delta.appendOnly', { configuration: { 'delta.appendOnly': 'true' } }],
     ['delta.enableChangeDataFeed', { configuration: { 'delta.enableChangeDataFeed': 'TRUE' } }],
+    ['delta.enableChangeDataCapture', { configuration: { 'delta.enableChangeDataCapture': 'true' } }],
     ['CHECK constraints', { configuration: { 'delta.constraints.positive': 'id > 0' } }],
     [
       'delta.setTransactionRetentionDuration',
