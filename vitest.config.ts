@@ -18,6 +18,8 @@ const LONG = [
   'test/e2e/s3.test.ts',
   'test/core/merge/spark-histories.test.ts',
   'test/e2e/wrong-sources.test.ts',
+  'test/core/merge/spark-features.test.ts',
+  'test/core/merge/spark-s3.test.ts',
   'test/core/merge/spark-kills.test.ts',
   'test/e2e/interrupts.test.ts',
   'test/commands/merge-spark.test.ts',

@@ -5,9 +5,10 @@
 //   kills: kill -9 of workers, merges and database servers while transactions go on; each seed on each server.
 //   aws: every call of init, replicate, stop, start and destroy (or each N-th) loses its reply, and every one finds no
 //     network, about 2 s a call; and the built command line is killed by kill -9 in each of them, at calls that seeds choose.
-//   engines: every merge case by this machine's engine and by Spark; each point at which a batch of Spark can be cut short, with
-//     each engine going on; for each seed a random history of a table on which the two take turns, and a kill -9 of Spark while
-//     it commits, after which one or the other goes on.
+//   engines: every merge case by this machine's engine, by Spark, and by Spark in a bucket; each kind of table that Delta can
+//     make, merged or refused by name; each point at which a batch of Spark can be cut short, with each engine going on; for
+//     each seed random histories of tables on which the two take turns (ours in folders and in a bucket, one of DMS), and a
+//     kill -9 of Spark while it commits, after which one or the other goes on.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -82,7 +83,15 @@ async function proveAws() {
 }
 
 async function proveEngines() {
-  const tests = ['merge-cases', 'spark-cases', 'spark-histories', 'spark-kills', 'spark-crash'];
+  const tests = [
+    'merge-cases',
+    'spark-cases',
+    'spark-features',
+    'spark-histories',
+    'spark-s3',
+    'spark-kills',
+    'spark-crash',
+  ];
   const code = await run(
     { CDC_PROOF_SEEDS: seeds.join(',') },
     ...tests.map((test) => `test/core/merge/${test}.test.ts`),
@@ -94,12 +103,19 @@ async function proveEngines() {
   const kills = all.filter(({ kill }) => kill !== undefined);
   const cuts = all.filter(({ cut }) => cut !== undefined);
   const failed = all.filter(({ failure }) => failure !== undefined);
-  const missing = Math.max(0, 2 * seeds.length - histories.length - kills.length);
+  const features = all.filter(({ feature }) => feature !== undefined);
+  // Three histories and a kill for each seed.
+  const missing = Math.max(0, 4 * seeds.length - histories.length - kills.length);
   const found = {
     seeds,
     cases: {
       local: cases.filter(({ engine }) => engine === 'local').length,
-      spark: cases.filter(({ engine }) => engine === 'spark').length,
+      spark: cases.filter(({ engine, store }) => engine === 'spark' && store === undefined).length,
+      spark_on_s3: cases.filter(({ store }) => store === 's3').length,
+    },
+    kinds_of_tables: {
+      merged: features.filter(({ outcome }) => outcome === 'merged').length,
+      refused: features.filter(({ outcome }) => outcome === 'refused').length,
     },
     histories: histories.length,
     events: sum(histories, ({ events }) => events),
@@ -117,7 +133,8 @@ async function proveEngines() {
   };
   write(found);
   console.log(
-    `${found.cases.local} + ${found.cases.spark} cases, ${found.cuts} cuts, ${found.histories} histories, ${found.kills} kills, ` +
+    `${found.cases.local} + ${found.cases.spark} + ${found.cases.spark_on_s3} cases, ${features.length} kinds of tables, ` +
+      `${found.cuts} cuts, ${found.histories} histories, ${found.kills} kills, ` +
       `${found.failures} failures: ${target}`,
   );
   return found.failures > 0 || code !== 0;

@@ -1,12 +1,11 @@
 /** Runs a merge case by an engine and compares what it reports, the rows, earlier versions and the quarantine with what the case says. */
 
-import { join } from 'node:path';
 import { expect } from 'vitest';
 import { tableFolder } from '../../src/core/change-file/layout.ts';
 import type { MergeTableOptions } from '../../src/core/merge/merge-table.ts';
-import { openLocalStore } from '../../src/core/store/local.ts';
 import { type MergeCase, stageRound, tableOf } from './merge-cases.ts';
-import { type DeltaRow, readDeltaTable } from './python.ts';
+import type { DeltaRow } from './python.ts';
+import { inFolders, type TablePlace } from './table-place.ts';
 import { temporaryFolder } from './temp-folder.ts';
 
 export type CaseOptions = Pick<MergeTableOptions, 'staging' | 'lake' | 'table' | 'appId' | 'policies'> & {
@@ -16,13 +15,15 @@ export type CaseOptions = Pick<MergeTableOptions, 'staging' | 'lake' | 'table' |
 export async function runMergeCase(
   one: MergeCase,
   /** `firstVersion`: of the lake table, once its first batch is committed. */
-  { merge, firstVersion }: { merge: (options: CaseOptions) => Promise<object>; firstVersion: number },
+  {
+    merge,
+    firstVersion,
+    place,
+  }: { merge: (options: CaseOptions) => Promise<object>; firstVersion: number; place?: TablePlace },
 ): Promise<{ rows: number }> {
-  const root = await temporaryFolder();
-  const staging = openLocalStore(join(root, 'staging'));
-  const lake = openLocalStore(join(root, 'lake'));
+  const { stores, read } = place ?? inFolders(await temporaryFolder());
+  const { staging, lake } = stores(one.name);
   const table = tableOf(one);
-  const folder = join(root, 'lake', tableFolder(table));
   for (const index of one.rounds.keys()) {
     await stageRound(staging, one, index);
     const { mode } = one;
@@ -38,9 +39,9 @@ export async function runMergeCase(
     } else expect(await merging).toMatchObject(laterBy(firstVersion, report));
   }
   const { rows, history, quarantine } = one.expected;
-  if (rows !== null) expect(sorted(await readDeltaTable(folder))).toEqual(sorted(rows));
+  if (rows !== null) expect(sorted(await read(lake, table))).toEqual(sorted(rows));
   for (const [version, then] of Object.entries(history))
-    expect(sorted(await readDeltaTable(folder, { version: Number(version) + firstVersion }))).toEqual(sorted(then));
+    expect(sorted(await read(lake, table, Number(version) + firstVersion))).toEqual(sorted(then));
   const lines: unknown[] = [];
   for (const { key } of await lake.list(`${tableFolder(table)}_cdc/quarantine/`))
     for (const line of (await lake.get(key)).toString().trimEnd().split('\n')) lines.push(JSON.parse(line));
