@@ -69,7 +69,9 @@ export function bucketPlaces(
       return { bucket: `${name}-${role}`, prefix: prefix ?? '', isNamed: false };
     const place = bucketPlace(written[role]);
     if (place !== undefined) return place;
-    issue([role], 'takes a bucket for target aws: write s3://bucket/prefix, or { bucket: …, prefix: … }');
+    // DMS writes and Glue reads and writes there; this machine alone can take files from a bucket into a folder.
+    const instead = role === 'lake' ? '; a folder takes target: local, whose staging may be that bucket' : '';
+    issue([role], `takes a bucket for target aws: write s3://bucket/prefix, or { bucket: …, prefix: … }${instead}`);
     return { bucket: '', prefix: '', isNamed: true };
   };
   const places = { staging: locate('staging'), lake: locate('lake') };

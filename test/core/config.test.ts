@@ -371,6 +371,10 @@ dms: { class: dms.t3.small, full_load_tasks: 4, max_batch_interval: 1m }
       'staging: ./staging',
       'staging: takes a bucket for target aws: write s3://bucket/prefix, or { bucket: …, prefix: … }',
     ],
+    [
+      'lake: ./lake',
+      'lake: takes a bucket for target aws: write s3://bucket/prefix, or { bucket: …, prefix: … }; a folder takes target: local, whose staging may be that bucket',
+    ],
     ['lake: { bucket: Shop }', 'lake.bucket: "Shop" is not the name of a bucket (3 to 63 of a-z, 0-9, - and .)'],
     ['lake: s3://a-staging/x', 'lake: lies under the same prefix as staging: give each its own'],
     ['aws: { vpc: mine }', 'aws.vpc: "mine" is not a VPC such as vpc-0a1b2c3d4e5f60718'],
