@@ -29,6 +29,7 @@ from cdc_merge.merge_lease import cancelled_by_signals, merge_lease_of  # noqa: 
 from cdc_merge.merge_table import BatchEffect, MergeOptions, merge_table  # noqa: E402
 from cdc_merge.open_store import open_store  # noqa: E402
 from cdc_merge.process_identity import ProcessIdentity, own_identity  # noqa: E402
+from cdc_merge.spark_error import spark_message  # noqa: E402
 from cdc_merge.staged import list_staged_tables  # noqa: E402
 
 
@@ -172,7 +173,11 @@ def number_range(question):
     return {"first": found.first and str(found.first), "last": found.last and str(found.last)}
 
 
-QUESTIONS = (merge, store, acquire, use_lease, rewrite_plan, set_pace, folders, number_range)
+def say_failure(question):
+    return spark_message(Exception(question["text"]))
+
+
+QUESTIONS = (merge, store, acquire, use_lease, rewrite_plan, set_pace, folders, number_range, say_failure)
 ANSWERS = {one.__name__: one for one in QUESTIONS}
 printing = threading.Lock()
 

@@ -17,6 +17,10 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def spark_message(error: BaseException) -> str:
-    """The first line that says something; Spark's texts go on with plans and stacks."""
+    """The first line that says something, and the cause at the bottom of it; Spark's texts go on with plans and stacks."""
     lines = [line.strip() for line in str(error).splitlines()]
-    return next((line for line in lines if line != ""), type(error).__name__)
+    # Where Python calls Java, the first line names a method of the bridge, and the next begins with a colon.
+    said = [line.lstrip(": ") for line in lines if line.lstrip(": ") and not line.startswith("An error occurred while calling")]
+    head = said[0] if said else type(error).__name__
+    causes = [line.removeprefix("Caused by: ") for line in said if line.startswith("Caused by: ")]
+    return head if not causes or causes[-1] in head else f"{head} ({causes[-1]})"

@@ -186,6 +186,17 @@ describe.skipIf(!hasPlainPython())('what the Python planner refuses', () => {
       await expect(child.ask('number_range', question)).rejects.toMatchObject({ ...failure, message: failure.message });
     },
   );
+
+  it.each([
+    [
+      'An error occurred while calling o304.collectToPython.\n: org.apache.spark.SparkException: Job aborted due to stage failure\n\tat a.B(B.scala:1)\nCaused by: java.io.IOException: later\n\tat c.D\nCaused by: java.net.ConnectException: Connection refused\n\tat e.F',
+      'org.apache.spark.SparkException: Job aborted due to stage failure (java.net.ConnectException: Connection refused)',
+    ],
+    ['[DELTA_X] It says this: x.\n\nJVM stacktrace:\nat a.B', '[DELTA_X] It says this: x.'],
+    ['', 'Exception'],
+  ])('a failure of Spark is told with what is at the bottom of it: %j', async (text, says) => {
+    expect(await child.ask('say_failure', { text })).toBe(says);
+  });
 });
 
 function upsert(count: number) {
