@@ -77,7 +77,7 @@ export const command = defineCommand({
     'load-complete': { help: 'files of DMS: its load is complete, although its statistics do not say so' },
     engine: {
       value: 'ENGINE',
-      help: 'what does the work: local, spark, or glue on target aws',
+      help: 'what does the work: local, spark, or glue',
       default: 'merge.engine, else local; target aws: glue',
     },
   },
@@ -146,11 +146,7 @@ export const command = defineCommand({
     const { mergeOnAws } = await import('./on-aws/merge.ts');
     return async (options: MergeOptions, context: Context) => {
       const isGlue = options.kind === 'pending' && (await context.config(options.overrides)).merge.engine === 'glue';
-      if (isGlue && options.loadComplete)
-        throw new UsageError(
-          'merge: --load-complete is for an engine on this machine',
-          'the Glue job asks DMS itself; or add --engine local',
-        );
+      if (isGlue) refuseLoadComplete(options);
       if (isGlue) await askToTakeOver(options, context);
       const report: MergeReport = isGlue ? await mergeOnAws(options, context) : await runMerge(options, context);
       return { text: renderMerge(report, context.terminal), json: report, exitCode: exitCodeOf(report) };
@@ -160,6 +156,14 @@ export const command = defineCommand({
   render: renderMerge,
   exitCode: exitCodeOf,
 });
+
+function refuseLoadComplete(options: PendingOptions): void {
+  if (options.loadComplete)
+    throw new UsageError(
+      'merge: --load-complete is for an engine on this machine',
+      'the Glue job asks DMS itself; or add --engine local',
+    );
+}
 
 async function askToTakeOver(options: MergeOptions, context: Context): Promise<void> {
   const question = 'Take the table from whoever merges it now? Two at once would undo each other.';
@@ -233,6 +237,11 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
     options.file === undefined ? undefined : await needStagedFile(pipeline.staging, context.cwd, options.file);
   const tables = file === undefined ? await chooseStagedTables(pipeline.staging, options.tables) : [file.table];
 
+  if (engine === 'glue') {
+    refuseLoadComplete(options);
+    const { mergeOnNamedJob } = await import('./on-aws/merge.ts');
+    return await mergeOnNamedJob(config, { ...options, file: file?.key }, context);
+  }
   if (options.watch && !flags.dryRun) await watchPipeline(pipeline, options.tables, context);
   if (flags.dryRun) {
     const pending = await countPending({ pipeline, tables, upTo: file?.key, signal });

@@ -60,6 +60,7 @@ export function configSchema(folder: string) {
   const merge = keyed({
     engine: oneOf(['local', 'spark', 'glue']).optional(),
     spark_submit: z.string().trim().min(1).default('spark-submit'),
+    glue_job: z.string().trim().min(1).optional(),
     unfit: oneOf(['fail', 'quarantine']).default('fail'),
     zero_dates: oneOf(['null', 'fail', 'text']).default('null'),
     write_budget: bytesPerHour.prefault('20GB'),
@@ -96,14 +97,13 @@ export function configSchema(folder: string) {
         // The plain `cdc merge` is done where the pipeline runs.
         engine: merge.engine ?? (rest.target === 'aws' ? 'glue' : 'local'),
         sparkSubmit: merge.spark_submit,
+        ...(merge.glue_job === undefined ? {} : { glueJob: merge.glue_job }),
         unfit: merge.unfit,
         zeroDates: merge.zero_dates,
         writeBudgetBytesPerHour: merge.write_budget,
         memoryLimitBytes: merge.memory_limit,
       },
     };
-    if (values.target === 'local' && values.merge.engine === 'glue')
-      issue(['merge', 'engine'], 'glue is for target: aws');
     const valuesAt = (places: Record<'staging' | 'lake', string>) => {
       const inBucket = isBucketUrl(places.staging);
       return {
@@ -123,10 +123,19 @@ export function configSchema(folder: string) {
       const places = freePlaces(folder, { staging, lake }, issue);
       if (aws?.vpc !== undefined || aws?.subnets !== undefined || aws?.roles !== undefined)
         issue(['aws'], 'vpc, subnets and roles are for target: aws');
+      const { engine, glueJob } = values.merge;
+      // Nobody makes a job here, and Glue sees no folder of this machine.
+      if (engine === 'glue' && (glueJob === undefined || !Object.values(places).every(isBucketUrl)))
+        issue(
+          ['merge', 'engine'],
+          'glue with target: local needs merge.glue_job, the name of a Glue job, and staging and lake on s3://',
+        );
       refuseMixedSlots(values, { aws: Object.values(places).some(isBucketUrl) ? undefined : aws, dms }, issue);
       return valuesAt(places);
     }
     refuseMixedSlots(values, { aws, dms }, issue);
+    if (values.merge.glueJob !== undefined)
+      issue(['merge', 'glue_job'], 'is for target: local; here init makes the job');
     const wrongName = whyNoAwsName(values.name);
     if (wrongName !== undefined) issue(['name'], wrongName);
     const places = bucketPlaces(values.name, { staging, lake }, issue);

@@ -59,6 +59,8 @@ export interface Config {
     engine: 'local' | 'spark' | 'glue';
     /** The command that starts Spark, as typed in a shell. */
     sparkSubmit: string;
+    /** Of \`engine: glue\` with target local: the name of a job with the script; with target aws \`init\` makes one. */
+    glueJob?: string;
     /** What happens to a row that does not fit its type. */
     unfit: 'fail' | 'quarantine';
     zeroDates: ZeroDates;

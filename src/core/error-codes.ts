@@ -283,6 +283,8 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'task.no-checkpoint': ['DMS does not say how far a task is', '`cdc stop` without --all'],
   'load.incomplete': ['a full load is not finished', '`cdc replicate --full-load`'],
   'load.no-position': ['where following begins after a load is not known', '`cdc replicate --ongoing --from …`'],
+  'merge.no-job': ['there is no Glue job of the name in cdc.yaml', 'name another one with `merge.glue_job`'],
+  'merge.other-job': ['the Glue job in cdc.yaml runs another script', 'name another one with `merge.glue_job`'],
   'merge.failed': ['a run of the Glue job failed', '`cdc logs`; what it did not commit is pending'],
   'trigger.failed': ['the Lambda function failed', '`cdc logs`'],
   'aws.refused': ['AWS does not accept a call', 'the message says what'],

@@ -239,7 +239,7 @@ describe('cdc merge of a pipeline', () => {
       'merge.engine: sprak is not known here: write one of local, spark, glue (did you mean spark?)',
       2,
     ],
-    [['--engine', 'glue'], 'merge.engine: glue is for target: aws (from flag --engine)', 2],
+    [['--engine', 'glue'], 'merge.engine: glue with target: local needs merge.glue_job', 2],
     [['--take-over'], 'there is no terminal', 2],
   ])('with %j fails with its reason', async (words, message, code) => {
     const { cwd } = await pipeline();

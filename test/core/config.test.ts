@@ -21,6 +21,9 @@ function problems(text: string, overrides: ConfigOverride[] = []): string[] {
   throw new Error('the configuration is right');
 }
 
+const GLUE_NEEDS =
+  'glue with target: local needs merge.glue_job, the name of a Glue job, and staging and lake on s3://';
+
 describe('a configuration', () => {
   it('of a name alone has every default', () => {
     expect(parse('name: persons-qkzw')).toEqual({
@@ -162,7 +165,12 @@ tables:
     ['- a', 'yaml: the file does not hold keys (name: …) (cdc.yaml:1)'],
     ['name: a\nname: b', 'yaml: Map keys must be unique (cdc.yaml:2)'],
     ['name: a\ntarget: gcp', 'target: gcp is not known here: write one of local, aws (cdc.yaml:2)'],
-    ['name: a\nmerge: { engine: glue }', 'merge.engine: glue is for target: aws (cdc.yaml:2)'],
+    ['name: a\nmerge: { engine: glue }', `merge.engine: ${GLUE_NEEDS} (cdc.yaml:2)`],
+    ['name: a\nmerge: { engine: glue, glue_job: j }\nlake: s3://mine/cdc', `merge.engine: ${GLUE_NEEDS} (cdc.yaml:2)`],
+    [
+      'name: a\nmerge: { engine: glue }\nlake: s3://mine/lake\nstaging: s3://mine/staging',
+      `merge.engine: ${GLUE_NEEDS} (cdc.yaml:2)`,
+    ],
     ['name: a\nlake: gs://bucket', 'lake: gs:// is not built yet: write a folder, or s3://bucket/prefix (cdc.yaml:2)'],
     ['name: a\nlake: s3://Bucket', 'lake: takes a folder or a bucket: write s3://bucket/prefix (cdc.yaml:2)'],
     ['name: a\nlake: { prefix: x }', 'lake: has a prefix and no bucket: write s3://bucket/prefix (cdc.yaml:2)'],
@@ -178,7 +186,7 @@ tables:
     ['name: a\ntables: shop.%', 'tables: takes a list (cdc.yaml:2)'],
     [
       'name: a\nmerge: 7',
-      'merge: takes keys: engine, spark_submit, unfit, zero_dates, write_budget, memory_limit (cdc.yaml:2)',
+      'merge: takes keys: engine, spark_submit, glue_job, unfit, zero_dates, write_budget, memory_limit (cdc.yaml:2)',
     ],
     [
       'name: a\nsource: privat',

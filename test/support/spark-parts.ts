@@ -116,8 +116,11 @@ async function jarFolder(kind: 'delta' | 's3'): Promise<string> {
 }
 
 /** The command that starts Spark with Delta here, as `merge.spark_submit` takes it; `more` settings go over the tests' own. */
-export async function sparkSubmit(more: Readonly<Record<string, string>> = {}): Promise<string> {
-  const { jars, env } = await sparkParts();
+export async function sparkSubmit(
+  more: Readonly<Record<string, string>> = {},
+  { withS3 = false }: { withS3?: boolean } = {},
+): Promise<string> {
+  const { jars, env } = await sparkParts(withS3);
   const paths = jars.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
   const settings = {
     'spark.jars': paths.filter((path) => path.endsWith('.jar')).join(','),

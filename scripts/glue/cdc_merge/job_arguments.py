@@ -72,7 +72,8 @@ def _list(text: str | None) -> list[str]:
     """Names separated by commas; as JSON where one of them has a comma in it."""
     if text is None:
         return []
-    return list(json.loads(text)) if text.startswith('["') else [part.strip() for part in text.split(",")]
+    is_json = text == "[]" or text.startswith('["')
+    return list(json.loads(text)) if is_json else [part.strip() for part in text.split(",")]
 
 
 def _table(name: str) -> TableName:

@@ -4,9 +4,11 @@ import type { Context } from '../../cli/command.ts';
 import { type MergedTable, mergedSentence } from '../../cli/merged-table.ts';
 import { openRunOnAws } from '../../cli/open-aws.ts';
 import { sayError } from '../../cli/say-error.ts';
+import { openSession } from '../../core/aws/session.ts';
 import { formatTableName, type TableName } from '../../core/change.ts';
-import { mergeOnGlue } from '../../core/pipeline/aws-run/follow-glue-run.ts';
-import type { AwsRun } from '../../core/pipeline/aws-run/run.ts';
+import type { Config } from '../../core/config.ts';
+import { type Merging, mergeOnGlue } from '../../core/pipeline/aws-run/follow-glue-run.ts';
+import { namedJob } from '../../core/pipeline/aws-run/named-job.ts';
 import { findArrival } from '../../core/pipeline/aws-run/trigger.ts';
 import type { JobTable } from '../../core/pipeline/job-report.ts';
 import { openStores } from '../../core/pipeline/pipeline.ts';
@@ -21,15 +23,38 @@ export interface GlueMergeReport {
   dry_run?: true;
 }
 
-export async function mergeOnAws(
-  options: { file: string | undefined; tables: readonly TableName[]; watch: boolean; takeOver: boolean },
-  context: Context,
-): Promise<GlueMergeReport> {
+interface GlueMergeOptions {
+  /** With target local the key of a file in staging; else as a person names it. */
+  file: string | undefined;
+  tables: readonly TableName[];
+  watch: boolean;
+  takeOver: boolean;
+}
+
+type GlueMerging = Merging & { config: Config };
+
+/** By the job that `init` made. */
+export async function mergeOnAws(options: GlueMergeOptions, context: Context): Promise<GlueMergeReport> {
   const run = await openRunOnAws(context);
   const file = options.file === undefined ? undefined : (await findArrival({ ...run, file: options.file })).stagingKey;
+  return await mergeByJob(run, { ...options, file }, context);
+}
+
+/** By the job that `merge.glue_job` names: of files that this machine captured into a bucket. */
+export async function mergeOnNamedJob(
+  config: Config,
+  options: GlueMergeOptions,
+  context: Context,
+): Promise<GlueMergeReport> {
+  const { progress, signal } = context;
+  const session = await openSession({ ...config.s3, signal });
+  return await mergeByJob({ session, config, progress, ...(await namedJob(session, config)) }, options, context);
+}
+
+async function mergeByJob(run: GlueMerging, options: GlueMergeOptions, context: Context): Promise<GlueMergeReport> {
   if (context.flags.dryRun) return { tables: [], engine: 'glue', run: null, run_seconds: 0, dry_run: true };
   if (options.watch) return await watchOnGlue(run, options, context);
-  const { id, seconds, report } = await mergeOnGlue(run, { ...options, file });
+  const { id, seconds, report } = await mergeOnGlue(run, options);
   if (report === undefined) run.progress.warn(`run ${id} has ended well, and its log does not say what it did`);
   const tables = report?.tables ?? [];
   for (const table of tables) {
@@ -43,7 +68,11 @@ export async function mergeOnAws(
 }
 
 /** For a bucket without a function, or one whose events do not come. */
-async function watchOnGlue(run: AwsRun, options: { tables: readonly TableName[] }, context: Context): Promise<never> {
+async function watchOnGlue(
+  run: GlueMerging,
+  options: { tables: readonly TableName[] },
+  context: Context,
+): Promise<never> {
   const { progress, signal } = context;
   const { staging } = openStores(run.config, context.env.variables);
   return await watchByRuns({

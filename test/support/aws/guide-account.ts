@@ -54,7 +54,7 @@ export class GuideAccount {
       realConnect: true,
       dmsCommand: `'${process.execPath}' '${task.script}'`,
       nodeModules: NODE_MODULES,
-      ...(spark ? await glueOptions() : {}),
+      ...(spark ? await glueBySpark() : {}),
     });
     const folder = await mkdtemp(join(tmpdir(), 'cdc-aws-'));
     await writeFile(
@@ -170,7 +170,8 @@ export class GuideAccount {
   }
 }
 
-async function glueOptions(): Promise<Pick<AwsEmulatorOptions, 'glueCommand' | 'glueEnvironment'>> {
+/** What lets runs of a Glue job really run its script under PySpark. */
+export async function glueBySpark(): Promise<Pick<AwsEmulatorOptions, 'glueCommand' | 'glueEnvironment'>> {
   const { python, jars, env } = await sparkParts(true);
   const paths = await Promise.all(
     jars.map(async (jar) =>

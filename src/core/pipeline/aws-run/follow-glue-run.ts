@@ -7,9 +7,13 @@ import { CdcError } from '../../errors.ts';
 import type { JobReport } from '../job-report.ts';
 import { type MergeRequest, runArguments } from './job-arguments.ts';
 import type { AwsRun } from './run.ts';
-import { readRunOutput } from './run-report.ts';
+import { type GlueNames, readRunOutput } from './run-report.ts';
 
-type Merging = Pick<AwsRun, 'session' | 'names' | 'progress'>;
+/** `given`: arguments of every run that are not the job's own, for a job that belongs to no pipeline, or to another one. */
+export type Merging = Pick<AwsRun, 'session' | 'progress'> & {
+  names: GlueNames;
+  given?: Readonly<Record<string, string>>;
+};
 
 export interface MergedRun extends JobRun {
   /** Undefined where its log has none. */
@@ -36,9 +40,9 @@ export async function mergeOnGlue(merging: Merging, request: MergeRequest = {}):
   }
 }
 
-async function argumentsOf({ session, names }: Merging, request: MergeRequest) {
-  const more = runArguments(request);
-  if (more === undefined) return undefined;
+async function argumentsOf({ session, names, given = {} }: Merging, request: MergeRequest) {
+  const more = { ...given, ...runArguments(request) };
+  if (Object.keys(more).length === 0) return undefined;
   const job = await findJob(session, names.job);
   return { ...job?.arguments, ...more };
 }

@@ -8,7 +8,7 @@ import { glueLogs } from '../aws/names.ts';
 
 /** Of every run. Nothing in it is secret: Glue logs arguments. `modules`: where the zip of the script's modules lies. */
 export function jobArguments(config: Config, modules: string): Record<string, string> {
-  const append = appendPatterns(config);
+  const { '--append': append, ...ofPipeline } = pipelineArguments(config);
   return {
     '--job-language': 'python',
     '--datalake-formats': 'delta',
@@ -20,11 +20,21 @@ export function jobArguments(config: Config, modules: string): Record<string, st
     // Bookmarks remember files by their time; what is merged stands in the lake's own log.
     '--job-bookmark-option': 'job-bookmark-disable',
     '--custom-logGroup-prefix': glueLogs(config.name),
+    ...ofPipeline,
+    ...(append === NO_TABLES ? {} : { '--append': append }),
+  };
+}
+
+const NO_TABLES = '[]';
+
+/** What says which pipeline a run merges, and how; nothing of it is left to the job. */
+export function pipelineArguments(config: Config) {
+  return {
     '--staging': config.staging.location,
     '--lake': config.lake.location,
     '--pipeline': config.name,
     '--unfit': config.merge.unfit,
-    ...(append.length === 0 ? {} : { '--append': JSON.stringify(append) }),
+    '--append': JSON.stringify(appendPatterns(config)),
   };
 }
 
@@ -55,13 +65,11 @@ export interface MergeRequest {
   takeOver?: boolean;
 }
 
-/** Undefined: those of the job alone. */
-export function runArguments(request: MergeRequest): Record<string, string> | undefined {
+export function runArguments(request: MergeRequest): Record<string, string> {
   const { tables = [], file, takeOver = false } = request;
-  const given = {
+  return {
     ...(tables.length === 0 ? {} : { '--tables': JSON.stringify(tables.map(formatTableName)) }),
     ...(file === undefined ? {} : { '--file': file }),
     ...(takeOver ? { '--take_over': 'true' } : {}),
   };
-  return Object.keys(given).length === 0 ? undefined : given;
 }

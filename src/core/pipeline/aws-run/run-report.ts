@@ -11,13 +11,19 @@ export interface RunOutput {
   lines: string[];
 }
 
+/** How a job is called, and where what its runs print goes. */
+export interface GlueNames {
+  job: string;
+  logGroup: { glueOutput: string };
+}
+
 /** Lines reach CloudWatch some seconds after they are written. */
 const LOOKS = 6;
 const LOOK_SECONDS = 5;
 const LAST_LINES = 5;
 
 export async function readRunOutput(
-  { session, names }: Pick<AwsRun, 'session' | 'names'>,
+  { session, names }: Pick<AwsRun, 'session'> & { names: GlueNames },
   run: { id: string; startedAt: Date | undefined },
 ): Promise<RunOutput> {
   for (let look = 1; ; look++) {
