@@ -61,13 +61,18 @@ class TableLook:
     state: Plan | None
     next: NextLook | None
     waiting: Waiting | None
+    newest: int | None = None
+    """The last number that is there, merged or not; of files that our own capture wrote."""
 
 
-def look_at_table(options: LookOptions, table: TableName, snapshot: LakeSnapshot | None, known: Known) -> TableLook:
+def look_at_table(
+    options: LookOptions, table: TableName, snapshot: LakeSnapshot | None, known: Known, limit: int | None = None
+) -> TableLook:
+    """`limit`: nothing above this number; of files that our own capture wrote."""
     state = read_state(options.lake, table, None if snapshot is None else snapshot.txns.get(options.app_id))
     epochs = read_current_dms_epochs(options.staging, table)
     if epochs is None:
-        return _look_at_ours(options, table, snapshot, state, known.ranges)
+        return _look_at_ours(options, table, snapshot, state, known.ranges, limit)
     return _look_at_dms(options, table, snapshot, state, epochs, known.scans)
 
 
@@ -77,6 +82,7 @@ def _look_at_ours(
     snapshot: LakeSnapshot | None,
     state: Plan | None,
     known: KnownRanges,
+    limit: int | None,
 ) -> TableLook:
     staging, lake = options.staging, options.lake
     standing = standing_of(state)
@@ -85,14 +91,16 @@ def _look_at_ours(
     # A load counts only with all the changes since, also those that are in the lake already.
     if merged is not None and any(_is_below(record, state) for record in staged.records):
         staged = read_staged(staging, table, known)
-    limit = None if options.up_to is None else find_up_to(staging, table, staged, standing, options.up_to)
+    if options.up_to is not None:
+        limit = find_up_to(staging, table, staged, standing, options.up_to)
+    newest = max((*(one.last for one in staged.files), *(one.number for one in staged.records)), default=None)
     pending = next_batch(table, staged, standing, limit, keep_history=options.mode == "append")
     batch = pending.batch
     if batch is None:
-        return TableLook(snapshot, state, None, pending.waiting)
+        return TableLook(snapshot, state, None, pending.waiting, newest)
     policies = {"app_id": options.app_id, "unfit": options.unfit, "mode": options.mode}
     upcoming = NextLook(_describe(batch), lambda: prepare_batch(staging, lake, batch, state, snapshot, **policies))
-    return TableLook(snapshot, state, upcoming, pending.waiting)
+    return TableLook(snapshot, state, upcoming, pending.waiting, newest)
 
 
 def _last_merged(state: Plan | None) -> str | None:

@@ -49,8 +49,7 @@ def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], N
         try:
             report = _merge(arguments, table, staging, lake, engine, run, log)
             if report.batches > 0:
-                # It was listed after its own commit.
-                quiet = 1
+                quiet = 0
             if report.batches > 0 or table not in reports:
                 log(_sentence(report))
             reports[table] = report.after(reports[table]) if table in reports else report

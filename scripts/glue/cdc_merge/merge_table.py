@@ -1,4 +1,4 @@
-"""Merges everything of one table that is pending, batch by batch, until nothing is left; the engine does what needs rows."""
+"""Merges everything of one table that is pending, batch by batch; the engine does what needs rows."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ def merge_table(
     engine: BatchEngine,
     lease_of: Callable[[], AbstractContextManager[Lease]],
 ) -> TableReport:
-    """`lease_of`: takes the table's lease (merge_lease_of). Raises `merge.gap` when a number has been missing for too long;
+    """Until nothing is left of what was there when it began: what arrives faster than it is merged would hold up every other
+    table for ever. `lease_of`: takes the table's lease (merge_lease_of). Raises `merge.gap` when a number has been missing for too long;
     what comes before it is merged."""
     started = time.monotonic()
     report = TableReport(table)
@@ -111,8 +112,10 @@ def merge_table(
     # Without anything to do no lease is taken: a table is looked at far more often than it changes.
     if look.next is not None:
         with lease_of() as lease:
+            limit: int | None = None
             while True:
-                look = look_at_table(options, table, engine.snapshot(table), known)
+                look = look_at_table(options, table, engine.snapshot(table), known, limit)
+                limit = look.newest if limit is None else limit
                 if look.next is None:
                     break
                 _merge_once(options, engine, lease, look, look.next, report)

@@ -4,7 +4,7 @@ import { formatTableName, type TableName } from '../change.ts';
 import { readDefinitions } from '../change-file/definitions.ts';
 import type { DmsEpoch } from '../change-file/dms-epoch.ts';
 import { readLoadRecords, type StoredLoadRecord } from '../change-file/load-record.ts';
-import { numberInRun } from '../change-number.ts';
+import { type ChangeNumber, numberInRun } from '../change-number.ts';
 import type { Snapshot } from '../delta/snapshot.ts';
 import { CdcError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
@@ -13,7 +13,15 @@ import { type DmsBatch, nextDmsBatch } from './dms-pending.ts';
 import { type KnownScans, readCurrentDmsEpochs, readDmsTable } from './dms-staged.ts';
 import type { MergeMode, Plan, UnfitPolicy } from './ledger.ts';
 import { readState } from './ledger.ts';
-import { compareEpochs, type KnownRanges, type NextBatch, nextBatch, type Standing, type Waiting } from './pending.ts';
+import {
+  compareEpochs,
+  type KnownRanges,
+  type NextBatch,
+  nextBatch,
+  type Staged,
+  type Standing,
+  type Waiting,
+} from './pending.ts';
 import { type PreparedBatch, prepareBatch } from './prepare-batch.ts';
 import { readStaged } from './staged.ts';
 import { findUpTo } from './up-to.ts';
@@ -26,6 +34,8 @@ export interface LookOptions {
   mode?: MergeMode | undefined;
   /** The key of a change file or load file in staging: what is pending before it comes first, nothing after it. */
   upTo?: string | undefined;
+  /** Nothing above it; of files that our own capture wrote. */
+  limit?: ChangeNumber | undefined;
   /** Ranges of files known already; filled as files are read. */
   known?: KnownRanges | undefined;
   /** Takes the change files from `known` alone and lists none. */
@@ -58,6 +68,8 @@ export interface TableLook {
   pendingFiles: number;
   /** When the first of them was published. */
   oldest: Date | undefined;
+  /** The last number that is there, merged or not; of files that our own capture wrote. */
+  newest?: ChangeNumber | undefined;
 }
 
 export async function lookAtTable(options: LookOptions, snapshot: Snapshot | undefined): Promise<TableLook> {
@@ -77,7 +89,7 @@ async function lookAtOurs(options: LookOptions, state: Plan | undefined): Promis
   // A load counts only with all the changes since, also those that are in the lake already.
   if (merged !== undefined && staged.records.some((record) => isBelow(record, state)))
     staged = await readStaged(staging, table, known, { trustKnown });
-  const limit = upTo === undefined ? undefined : findUpTo(staging, table, staged, standing, upTo);
+  const limit = upTo === undefined ? options.limit : findUpTo(staging, table, staged, standing, upTo);
   const { batch, waiting, pendingFiles } = nextBatch(table, staged, standing, {
     limit,
     keepHistory: mode === 'append',
@@ -86,6 +98,7 @@ async function lookAtOurs(options: LookOptions, state: Plan | undefined): Promis
   return {
     state,
     waiting,
+    newest: newestOf(staged),
     pendingFiles: pendingFiles + (batch?.epoch?.files.length ?? 0),
     oldest: oldestOf(staged.files.filter(isNew)),
     next: batch && {
@@ -96,6 +109,14 @@ async function lookAtOurs(options: LookOptions, state: Plan | undefined): Promis
         prepareBatch({ staging, lake, batch, state, snapshot, appId, policies, mode }),
     },
   };
+}
+
+function newestOf({ files, records }: Staged): ChangeNumber | undefined {
+  const numbers = [...files.map(({ last }) => last), ...records.map(({ number }) => number)];
+  return numbers.reduce<ChangeNumber | undefined>(
+    (most, one) => (most === undefined || one > most ? one : most),
+    undefined,
+  );
 }
 
 async function lookAtDms(options: LookOptions, state: Plan | undefined, epochs: DmsEpoch[]): Promise<TableLook> {

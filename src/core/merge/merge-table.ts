@@ -1,4 +1,4 @@
-/** Merges everything of one table that its pipeline has pending, batch by batch, until nothing is left. */
+/** Merges everything of one table that its pipeline has pending, batch by batch. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatTableName, type TableName } from '../change.ts';
@@ -56,7 +56,11 @@ export interface TableMergeReport extends TableName {
 
 const GAP_WAIT_MS = 5 * 60_000;
 
-/** Throws CdcError `merge.gap` when a number has been missing for too long; what comes before it is merged. */
+/**
+ * Until nothing is left of what was there when it began: what arrives faster than it is merged would hold up every other
+ * table, and whoever waits for this one, for ever. Throws CdcError `merge.gap` when a number has been missing for too long; what
+ * comes before it is merged.
+ */
 export async function mergeTable(options: MergeTableOptions): Promise<TableMergeReport> {
   const { lake, table, engine, signal } = options;
   const started = performance.now();
@@ -67,10 +71,12 @@ export async function mergeTable(options: MergeTableOptions): Promise<TableMerge
   // Without anything to do no lease is taken: a table is looked at far more often than it changes.
   if (look.next !== undefined)
     await withMergeLease({ ...options, signal }, async (lease) => {
+      let limit: ChangeNumber | undefined;
       for (;;) {
         throwIfCancelled(signal);
         snapshot = snapshot === undefined ? await readSnapshot(lakeTable) : await updateSnapshot(lakeTable, snapshot);
-        look = await lookAtTable(options, snapshot);
+        look = await lookAtTable({ ...options, limit }, snapshot);
+        limit ??= look.newest;
         if (look.next === undefined) return;
         const effect = await mergeOnce(options, lakeTable, lease, snapshot, look);
         if (effect === undefined) {

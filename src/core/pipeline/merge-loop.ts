@@ -45,7 +45,8 @@ export class MergeLoop {
   /** Merge this table soon; what is published may be told by the ranges. */
   wake(name: TableName): KnownRanges {
     const slot = this.#slot(name);
-    slot.due = 0;
+    // In its turn: one that is woken again and again goes before no other.
+    slot.due = Math.min(slot.due, performance.now());
     if (slot.isResting && slot.notBefore > performance.now()) this.#tellOfRest(slot);
     this.#wake?.();
     return slot.known;
@@ -109,6 +110,10 @@ export class MergeLoop {
     const now = performance.now();
     slot.due = now + LOOK_MS;
     slot.isResting = false;
+    // Of those that are due at once the one that has waited longest comes first.
+    const key = formatTableName(slot.name);
+    this.#slots.delete(key);
+    this.#slots.set(key, slot);
     const waiters = slot.waiters.splice(0);
     try {
       const report = await this.#work.merge(slot.name, slot.look(now));

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -59,6 +59,29 @@ describe('merging a table', () => {
     const lease = await acquireLease({ store: table.lake, folder: mergeLease(TABLE), engine: 'cdc' });
     expect(await merge()).toMatchObject({ already: true, files: 0, version: 0 });
     await lease.release();
+  });
+
+  it('ends with what was there when it began, however fast more arrives', async () => {
+    const definition = await load();
+    const aside: (readonly [string, string])[] = [];
+    for (const number of [1, 2, 3]) {
+      const path = join(
+        table.staging.location,
+        await table.putChanges(definition, [change(number, 'U', '1', 'x', `${number}`)]),
+      );
+      if (number === 1) continue;
+      aside.push([path, join(table.root, `${number}`)]);
+      renameSync(path, join(table.root, `${number}`));
+    }
+    onCrashPoint((point) => {
+      if (point !== 'merge.committed') return;
+      const [path, away] = aside.shift() ?? [];
+      if (path !== undefined && away !== undefined) renameSync(away, path);
+    });
+    expect(await merge()).toMatchObject({ files: 2, version: 0, watermark: N(1) });
+    expect(await merge()).toMatchObject({ files: 1, version: 1, watermark: N(2) });
+    expect(await merge()).toMatchObject({ files: 1, version: 2, watermark: N(3) });
+    expect(await merge()).toMatchObject({ already: true });
   });
 
   it('writes its properties and its ledger into the table', async () => {

@@ -73,6 +73,19 @@ describe('the merge loop', () => {
     expect(tables()).toEqual(['a', 'a']);
   });
 
+  it('gives each table its turn, however often another one is woken', async () => {
+    const started: { loop?: MergeLoop } = {};
+    const { loop, tables } = await start(({ table }, count) => {
+      if (table === 'a' && count < 20) started.loop?.wake(A);
+      return {};
+    });
+    started.loop = loop;
+    loop.wake(A);
+    loop.wake(B);
+    await pass(1);
+    expect(tables().slice(0, 3)).toEqual(['a', 'b', 'a']);
+  });
+
   it('lists files at the start and once a minute, and trusts what it is told in between', async () => {
     const { loop, merges } = await start();
     for (let second = 0; second < 70; second += 10) {
