@@ -4,11 +4,10 @@ import type { Context } from '../../cli/command.ts';
 import { type MergedTable, mergedSentence } from '../../cli/merged-table.ts';
 import { openRunOnAws } from '../../cli/open-aws.ts';
 import { sayError } from '../../cli/say-error.ts';
-import { openSession } from '../../core/aws/session.ts';
 import { formatTableName, type TableName } from '../../core/change.ts';
 import type { Config } from '../../core/config.ts';
 import { type Merging, mergeOnGlue } from '../../core/pipeline/aws-run/follow-glue-run.ts';
-import { namedJob } from '../../core/pipeline/aws-run/named-job.ts';
+import { openNamedJob } from '../../core/pipeline/aws-run/named-job.ts';
 import { findArrival } from '../../core/pipeline/aws-run/trigger.ts';
 import type { JobTable } from '../../core/pipeline/job-report.ts';
 import { openStores } from '../../core/pipeline/pipeline.ts';
@@ -47,8 +46,7 @@ export async function mergeOnNamedJob(
   context: Context,
 ): Promise<GlueMergeReport> {
   const { progress, signal } = context;
-  const session = await openSession({ ...config.s3, signal });
-  return await mergeByJob({ session, config, progress, ...(await namedJob(session, config)) }, options, context);
+  return await mergeByJob({ ...(await openNamedJob({ config, progress, signal })), config }, options, context);
 }
 
 async function mergeByJob(run: GlueMerging, options: GlueMergeOptions, context: Context): Promise<GlueMergeReport> {

@@ -1,9 +1,10 @@
 /** A Glue job that belongs to no pipeline, or to another one, as a pipeline of target local names it in cdc.yaml. */
 
 import { findJob } from '../../aws/glue-job.ts';
-import type { AwsSession } from '../../aws/session.ts';
+import { openSession } from '../../aws/session.ts';
 import type { Config } from '../../config.ts';
 import { CdcError } from '../../errors.ts';
+import type { Progress } from '../../progress.ts';
 import type { Merging } from './follow-glue-run.ts';
 import { pipelineArguments } from './job-arguments.ts';
 
@@ -11,7 +12,13 @@ import { pipelineArguments } from './job-arguments.ts';
 const GLUE_LOGS = '/aws-glue/jobs';
 
 /** Throws `merge.no-job`, `merge.other-job`. */
-export async function namedJob(session: AwsSession, config: Config): Promise<Pick<Merging, 'names' | 'given'>> {
+export async function openNamedJob(options: {
+  config: Config;
+  progress: Progress;
+  signal: AbortSignal;
+}): Promise<Merging> {
+  const { config, progress, signal } = options;
+  const session = await openSession({ ...config.s3, signal });
   const name = config.merge.glueJob ?? '';
   const job = await findJob(session, name);
   const doing = `merging on Glue by the job ${name}`;
@@ -24,5 +31,6 @@ export async function namedJob(session: AwsSession, config: Config): Promise<Pic
       hint: 'name another one with merge.glue_job in cdc.yaml',
     });
   const logs = job.arguments['--custom-logGroup-prefix'] ?? GLUE_LOGS;
-  return { names: { job: name, logGroup: { glueOutput: `${logs}/output` } }, given: pipelineArguments(config) };
+  const names = { job: name, logGroup: { glueOutput: `${logs}/output` } };
+  return { session, progress, names, given: pipelineArguments(config) };
 }
