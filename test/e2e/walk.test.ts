@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { filesJson, mergeJson, planJson, statusJson, verifyJson } from '../support/cli-json.ts';
 import { PipelineFolder } from '../support/pipeline-folder.ts';
+import { purgeBinlog } from '../support/purge-binlog.ts';
 import { hasDeltaReader, readDeltaTable } from '../support/python.ts';
 import { describeOnServers, startTestServer, type TestServer } from '../support/servers.ts';
 import { temporaryFolder } from '../support/temp-folder.ts';
@@ -362,8 +363,7 @@ ${more}`;
 
     // The binlog is gone: nothing is skipped; replicate loads again.
     await server.query('FLUSH BINARY LOGS', "UPDATE shop.items SET name = 'unseen' WHERE id = 3", 'FLUSH BINARY LOGS');
-    const logs = await server.query('SHOW BINARY LOGS');
-    await server.query(`PURGE BINARY LOGS TO '${logs.at(-1)?.Log_name}'`);
+    await purgeBinlog(server);
     const purged = await folder.cdc('start');
     expect(purged).toMatchObject({ code: 1, stdout: '' });
     expect(purged.stderr).toMatch(

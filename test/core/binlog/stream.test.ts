@@ -4,6 +4,7 @@ import type { BinlogEvent } from '../../../src/core/binlog/events.ts';
 import { followBinlog } from '../../../src/core/binlog/stream.ts';
 import type { BinlogPosition } from '../../../src/core/position.ts';
 import type { TableDefinition } from '../../../src/core/table-definition.ts';
+import { purgeBinlog } from '../../support/purge-binlog.ts';
 import { describeOnServers, startTestServer, type TestServer } from '../../support/servers.ts';
 import {
   addressOf,
@@ -286,8 +287,7 @@ describeOnServers('following the binlog', (flavor) => {
 
   it('reports position.purged when the file is gone', async () => {
     await admin.query('FLUSH BINARY LOGS');
-    const { file } = await endOfBinlog(admin);
-    await admin.query(`PURGE BINARY LOGS TO '${file}'`);
+    await purgeBinlog(server);
     expect(await failure()).toMatchObject({ code: 'position.purged', message: expect.stringContaining(from.file) });
   });
 

@@ -8,8 +8,9 @@ import { readLoadRecords } from '../../../src/core/change-file/load-record.ts';
 import { onCrashPoint } from '../../../src/core/crash-point.ts';
 import { CdcError } from '../../../src/core/errors.ts';
 import type { Store } from '../../../src/core/store/store.ts';
+import { purgeBinlog } from '../../support/purge-binlog.ts';
 import { describeOnServers, startTestServer, type TestServer } from '../../support/servers.ts';
-import { CaptureBench, PERSONS, purgeBinlog } from './support.ts';
+import { CaptureBench, PERSONS } from './support.ts';
 
 const ORDERS: TableName = { schema: 'shop', table: 'orders' };
 

@@ -1,6 +1,5 @@
 /** One capture of a test: a staging folder on a test server, loads, captures to the end of the binlog, and the changes it published. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { SourceAddress } from '../../../src/core/binlog/connection.ts';
 import { type CaptureOptions, capture } from '../../../src/core/capture/capture.ts';
 import { type Checkpoint, CheckpointWriter, readCheckpoint } from '../../../src/core/capture/checkpoint.ts';
@@ -136,15 +135,5 @@ export class CaptureBench {
 
   checkpoint(): Promise<Checkpoint | undefined> {
     return readCheckpoint(this.staging);
-  }
-}
-
-/** Deletes every binlog file but the last; one that a connection still reads stays until that is gone. */
-export async function purgeBinlog(server: TestServer): Promise<void> {
-  for (let files = 2; files > 1; ) {
-    const [end] = await server.query('SHOW MASTER STATUS');
-    await server.query(`PURGE BINARY LOGS TO '${end?.File}'`);
-    files = (await server.query('SHOW BINARY LOGS')).length;
-    if (files > 1) await sleep(200);
   }
 }

@@ -3,8 +3,8 @@ import type { TableName } from '../../../src/core/change.ts';
 import { readLoadRecords } from '../../../src/core/change-file/load-record.ts';
 import { runOf } from '../../../src/core/change-number.ts';
 import type { Pipeline } from '../../../src/core/pipeline/pipeline.ts';
+import { purgeBinlog } from '../../support/purge-binlog.ts';
 import { describeOnServers, startTestServer, type TestServer } from '../../support/servers.ts';
-import { purgeBinlog } from '../capture/support.ts';
 import { ALL, checkpointOf, entryOf, lakeRows, startWorker, type TestWorker, testPipeline } from './support.ts';
 
 const PERSONS: TableName = { schema: 'shop', table: 'persons' };
