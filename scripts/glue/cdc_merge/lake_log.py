@@ -1,7 +1,7 @@
 """The lake table as its Delta log has it now: read from the log's own files, or by Delta where those are not of the plain kind.
 
-Delta takes a Spark job to say how a table stands, and another one after each commit: half a minute of a run on a laptop, most
-of it for nothing, for a merge looks at the table three times and asks for the little that these files say themselves.
+Delta takes a Spark job to say how a table stands, and another one after each commit: some twenty seconds of a run on a laptop,
+most of it for nothing, for a merge looks at the table three times and asks for the little that these files say themselves.
 """
 
 from __future__ import annotations
