@@ -7,22 +7,26 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * would run on by itself on one of two cores.
  */
 const LONG = [
-  'test/e2e/kills.test.ts',
   'test/e2e/aws-glue.test.ts',
-  'test/e2e/wrong-pipelines.test.ts',
-  'test/core/merge/spark-crash.test.ts',
-  'test/e2e/aws-kills.test.ts',
-  'test/core/merge/spark-cases.test.ts',
   'test/e2e/walk.test.ts',
+  'test/e2e/aws.test.ts',
+  'test/e2e/aws-goes-on.test.ts',
   'test/core/merge/spark-tables.test.ts',
   'test/e2e/s3.test.ts',
+  'test/core/merge/spark-crash.test.ts',
+  'test/e2e/wrong-pipelines.test.ts',
+  'test/e2e/kills.test.ts',
   'test/core/merge/spark-histories.test.ts',
-  'test/e2e/wrong-sources.test.ts',
-  'test/core/merge/spark-features.test.ts',
-  'test/core/merge/spark-s3.test.ts',
-  'test/core/merge/spark-kills.test.ts',
-  'test/e2e/interrupts.test.ts',
+  'test/core/merge/spark-cases.test.ts',
   'test/commands/merge-spark.test.ts',
+  'test/core/pipeline/aws/init.test.ts',
+  'test/core/merge/spark-s3.test.ts',
+  'test/core/merge/spark-features.test.ts',
+  'test/e2e/dms.test.ts',
+  'test/e2e/wrong-sources.test.ts',
+  'test/core/merge/spark-kills.test.ts',
+  'test/e2e/aws-kills.test.ts',
+  'test/e2e/interrupts.test.ts',
 ];
 for (const file of LONG) if (!existsSync(file)) throw new Error(`vitest.config.ts: there is no ${file}`);
 
