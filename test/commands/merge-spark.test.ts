@@ -107,8 +107,8 @@ describe('cdc merge --engine spark without a working Spark', () => {
     const report = (files: number) =>
       `{"tables":[{"schema":"shop","table":"orders","files":${files},"changes":1,"inserted":1,"updated":0,"deleted":0,"quarantined":0,"version":1,"seconds":1}],"engine":"spark"}`;
     // The second run does not end by itself.
-    const script = `cd "$(dirname "$0")"; echo run >> runs
-      if [ "$(wc -l < runs)" -gt 1 ]; then trap 'echo stopped >> runs; exit 1' TERM; while :; do sleep 0.05; done; fi
+    const script = `cd "$(dirname "$0")"; trap 'echo stopped >> runs; exit 1' TERM; echo run >> runs
+      if [ "$(wc -l < runs)" -gt 1 ]; then while :; do sleep 0.05; done; fi
       echo '${report(1)}'`;
     const submit = await fakeSpark(script);
     const { cwd, change } = await pipeline(submit);
