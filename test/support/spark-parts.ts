@@ -115,12 +115,8 @@ async function jarFolder(kind: 'delta' | 's3'): Promise<string> {
   return folder;
 }
 
-/** The command that starts Spark with Delta here, as `merge.spark_submit` takes it; `more` settings go over the tests' own. */
-export async function sparkSubmit(
-  more: Readonly<Record<string, string>> = {},
-  { withS3 = false }: { withS3?: boolean } = {},
-): Promise<string> {
-  const { jars, env } = await sparkParts(withS3);
+/** How the tests start Spark. Small: they share two cores, and no statement of theirs is worth compiling twice. */
+export function sparkWords({ jars }: Pick<SparkParts, 'jars'>, more: Readonly<Record<string, string>> = {}): string[] {
   const paths = jars.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
   const settings = {
     'spark.jars': paths.filter((path) => path.endsWith('.jar')).join(','),
@@ -130,12 +126,28 @@ export async function sparkSubmit(
     'spark.driver.extraJavaOptions': '-Duser.timezone=UTC -XX:TieredStopAtLevel=1',
     ...more,
   };
-  const words = [
-    'env',
-    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
-    join(env.SPARK_HOME ?? '', 'bin', 'spark-submit'),
-    ...['--master', 'local[2]'],
+  return [
+    '--master',
+    'local[2]',
     ...Object.entries(settings).flatMap(([name, value]) => ['--conf', `${name}=${value}`]),
   ];
+}
+
+/** As a shell reads them. */
+export function quoteWords(words: readonly string[]): string {
   return words.map((word) => (/[\s"]/.test(word) ? `'${word}'` : word)).join(' ');
+}
+
+/** The command that starts Spark with Delta here, as `merge.spark_submit` takes it; `more` settings go over the tests' own. */
+export async function sparkSubmit(
+  more: Readonly<Record<string, string>> = {},
+  { withS3 = false }: { withS3?: boolean } = {},
+): Promise<string> {
+  const parts = await sparkParts(withS3);
+  return quoteWords([
+    'env',
+    ...Object.entries(parts.env).map(([name, value]) => `${name}=${value}`),
+    join(parts.env.SPARK_HOME ?? '', 'bin', 'spark-submit'),
+    ...sparkWords(parts, more),
+  ]);
 }

@@ -1,6 +1,6 @@
 /** An emulated account with everything real inside, and a folder with the cdc.yaml of the guide's pipeline in it. */
 
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { makeCertificates, type TestCertificates } from '../certificates.ts';
 import { type CompiledChild, compileChild } from '../child.ts';
 import { type CdcResult, runCdc } from '../cli.ts';
 import { startTestServer, type TestServer } from '../servers.ts';
-import { sparkParts } from '../spark-parts.ts';
+import { quoteWords, sparkParts, sparkWords } from '../spark-parts.ts';
 import { type AwsClients, awsClients } from './clients.ts';
 import { type AwsEmulator, type AwsEmulatorOptions, startAwsEmulator } from './emulator.ts';
 
@@ -172,17 +172,12 @@ export class GuideAccount {
 
 /** What lets runs of a Glue job really run its script under PySpark. */
 export async function glueBySpark(): Promise<Pick<AwsEmulatorOptions, 'glueCommand' | 'glueEnvironment'>> {
-  const { python, jars, env } = await sparkParts(true);
-  const paths = await Promise.all(
-    jars.map(async (jar) =>
-      (await readdir(jar)).filter((name) => name.endsWith('.jar')).map((name) => join(jar, name)),
-    ),
-  );
+  const parts = await sparkParts(true);
   return {
-    glueCommand: python,
+    glueCommand: parts.python,
     glueEnvironment: {
-      ...env,
-      PYSPARK_SUBMIT_ARGS: `--master local[2] --conf spark.ui.enabled=false --jars ${paths.flat().join()} pyspark-shell`,
+      ...parts.env,
+      PYSPARK_SUBMIT_ARGS: quoteWords([...sparkWords(parts), 'pyspark-shell']),
     },
   };
 }
