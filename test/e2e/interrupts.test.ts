@@ -2,24 +2,19 @@
 
 import { once } from 'node:events';
 import net from 'node:net';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { type MakePipeline, pipelinesOn } from '../support/pipelines-on.ts';
-import { describeOnOneServer, startTestServer, type TestServer } from '../support/servers.ts';
+import { expect, it, onTestFinished } from 'vitest';
+import { pipelinesOn } from '../support/pipelines-on.ts';
+import { describeOnOneServer } from '../support/servers.ts';
 
 describeOnOneServer('interrupted', (flavor) => {
-  let server: TestServer;
-  let pipeline: MakePipeline;
-  beforeAll(async () => {
-    server = await startTestServer(flavor);
-    pipeline = pipelinesOn(server);
-  });
-  afterAll(() => server?.stop());
+  const on = pipelinesOn(flavor);
+  const { pipeline } = on;
 
   it('Ctrl-C while it works in the foreground exits 130, with everything captured and the lease released', async () => {
     const { folder, schema } = await pipeline();
     const run = await folder.start('replicate', '--foreground');
     await folder.untilStatus(({ worker }) => worker.state === 'following');
-    await server.query(`INSERT INTO ${schema}.orders VALUES (3, 'three')`);
+    await on.server.query(`INSERT INTO ${schema}.orders VALUES (3, 'three')`);
     await folder.changeFile(`${schema}.orders`, 1);
     run.process.kill('SIGINT');
     const result = await run.ended;
@@ -34,11 +29,11 @@ describeOnOneServer('interrupted', (flavor) => {
 
   it('Ctrl-C in the middle of a load exits 130, and the next replicate loads', async () => {
     const { folder, schema } = await pipeline();
-    await server.query(
+    await on.server.query(
       `CREATE TABLE ${schema}.many (id INT PRIMARY KEY, filler VARCHAR(200))`,
       `INSERT INTO ${schema}.many SELECT @n := @n + 1, REPEAT('x', 200) FROM (SELECT @n := 0) AS start, information_schema.columns AS a, information_schema.columns AS b LIMIT 100000`,
     );
-    const network = await stallingNetwork(server.port, 5_000_000);
+    const network = await stallingNetwork(on.server.port, 5_000_000);
     const config = (port: number) =>
       `name: ${schema}\nsource: 'mysql://cdc@127.0.0.1:${port}'\ntables: ['${schema}.%']\n`;
     await folder.configure(config(network.port));
@@ -51,7 +46,7 @@ describeOnOneServer('interrupted', (flavor) => {
       'cdc: stopped before the load was complete\n→ cdc replicate   # loads what is not loaded\n',
     );
     network.close();
-    await folder.configure(config(server.port));
+    await folder.configure(config(on.server.port));
     await folder.ok('replicate');
     await folder.ok('verify');
     expect((await folder.status()).tables).toMatchObject([{ rows: 100_000 }, { rows: 2 }]);
@@ -60,7 +55,7 @@ describeOnOneServer('interrupted', (flavor) => {
   it('Ctrl-C while it waits for the worker exits 130, and the worker goes on', async () => {
     const { folder, schema } = await pipeline();
     // The load waits behind a lock, so the wait is long enough to be interrupted.
-    const lock = await server.connect();
+    const lock = await on.server.connect();
     await lock.query(`LOCK TABLES ${schema}.orders WRITE`);
     const run = await folder.start('replicate');
     await folder.untilStatus(({ worker }) => worker.pid !== null);

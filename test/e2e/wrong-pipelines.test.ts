@@ -4,25 +4,20 @@ import { once } from 'node:events';
 import { copyFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { errorJson } from '../support/cli-json.ts';
 import { PipelineFolder } from '../support/pipeline-folder.ts';
-import { type MakePipeline, pipelinesOn } from '../support/pipelines-on.ts';
-import { describeOnOneServer, startTestServer, type TestServer } from '../support/servers.ts';
+import { pipelinesOn } from '../support/pipelines-on.ts';
+import { describeOnOneServer } from '../support/servers.ts';
 
 describeOnOneServer('wrong uses', (flavor) => {
-  let server: TestServer;
-  let pipeline: MakePipeline;
-  beforeAll(async () => {
-    server = await startTestServer(flavor);
-    pipeline = pipelinesOn(server);
-  });
-  afterAll(() => server?.stop());
+  const on = pipelinesOn(flavor);
+  const { pipeline } = on;
 
   it('a source in which no table fits is refused', async () => {
     const { folder, schema } = await pipeline();
     await folder.configure(
-      `name: ${schema}\nsource: 'mysql://cdc@127.0.0.1:${server.port}'\ntables: ['${schema}.nothing%']\n`,
+      `name: ${schema}\nsource: 'mysql://cdc@127.0.0.1:${on.server.port}'\ntables: ['${schema}.nothing%']\n`,
     );
     await folder.fails(['replicate'], {
       code: 1,
@@ -43,7 +38,7 @@ describeOnOneServer('wrong uses', (flavor) => {
     const first = await folder.ok('replicate');
     expect(folder.plain(first)).toMatch(/^replicating 1 table from \S+:\d+ \(pid N\)\n$/);
     const { pid } = (await folder.status()).worker;
-    await expectNoSecretInProcesses([server.cdc.password, server.admin.password]);
+    await expectNoSecretInProcesses([on.server.cdc.password, on.server.admin.password]);
     for (const words of [
       ['replicate'],
       ['replicate', '--full-load'],
@@ -61,7 +56,7 @@ describeOnOneServer('wrong uses', (flavor) => {
     // The same folder seen from elsewhere, as another machine would: its .cdc/ is not there.
     const elsewhere = await PipelineFolder.make({ env: folder.env });
     await elsewhere.configure(
-      `name: ${schema}\nsource: 'mysql://cdc@127.0.0.1:${server.port}'\ntables: ['${schema}.%']\nstaging: ${folder.path}/staging\nlake: ${folder.path}/lake\n`,
+      `name: ${schema}\nsource: 'mysql://cdc@127.0.0.1:${on.server.port}'\ntables: ['${schema}.%']\nstaging: ${folder.path}/staging\nlake: ${folder.path}/lake\n`,
     );
     const held = await elsewhere.cdc('replicate');
     expect(held).toMatchObject({ code: 1, stdout: '' });
@@ -96,12 +91,12 @@ describeOnOneServer('wrong uses', (flavor) => {
     /** Two tables, each with a change file that waits. */
     async function pending() {
       const { folder, schema } = await pipeline();
-      await server.query(
+      await on.server.query(
         `CREATE TABLE ${schema}.wide (id INT PRIMARY KEY, name VARCHAR(20), price INT)`,
         `INSERT INTO ${schema}.wide VALUES (1, 'one', 1)`,
       );
       await folder.ok('replicate', '--no-merge');
-      await server.query(
+      await on.server.query(
         `INSERT INTO ${schema}.orders VALUES (3, 'three')`,
         `INSERT INTO ${schema}.wide VALUES (2, 'two', 2)`,
       );
@@ -161,7 +156,7 @@ describeOnOneServer('wrong uses', (flavor) => {
     const { folder, schema } = await pipeline({ init: false });
     await writeFile(join(folder.path, 'notes'), 'not a folder');
     await folder.configure(
-      `name: ${schema}\nsource: 'mysql://cdc@127.0.0.1:${server.port}'\ntables: ['${schema}.%']\nstaging: notes/staging\n`,
+      `name: ${schema}\nsource: 'mysql://cdc@127.0.0.1:${on.server.port}'\ntables: ['${schema}.%']\nstaging: notes/staging\n`,
     );
     const why = 'writing …/notes/staging: a part of this path is a file, and no folder';
     expect(await folder.cdc('check')).toMatchObject({
@@ -177,7 +172,7 @@ describeOnOneServer('wrong uses', (flavor) => {
     const { folder } = await pipeline();
     const other = await PipelineFolder.make({ env: folder.env });
     await other.configure(
-      `name: other\nsource: 'mysql://cdc@127.0.0.1:${server.port}'\nstaging: ${folder.path}/staging\n`,
+      `name: other\nsource: 'mysql://cdc@127.0.0.1:${on.server.port}'\nstaging: ${folder.path}/staging\n`,
     );
     for (const words of [['init'], ['replicate'], ['destroy', '--yes']]) {
       const result = await other.cdc(...words);
@@ -228,7 +223,7 @@ describeOnOneServer('wrong uses', (flavor) => {
     });
     await folder.fails(['load', '-e', `DROP TABLE ${schema}.orders`], {
       code: 2,
-      says: noTerminal(`"Run DROP TABLE ${schema}.orders on 127.0.0.1:${server.port} as cdc?"`),
+      says: noTerminal(`"Run DROP TABLE ${schema}.orders on 127.0.0.1:${on.server.port} as cdc?"`),
     });
     const json = await folder.cdc('destroy', '--json');
     expect(errorJson.parse(JSON.parse(json.stderr)).error).toMatchObject({ code: 'usage', exit_code: 2 });
@@ -250,7 +245,7 @@ describeOnOneServer('wrong uses', (flavor) => {
     await unchanged(['replicate'], `would load ${schema}.orders\n`);
     await unchanged(['start'], 'nothing was replicated yet: no worker to start\n');
     await folder.ok('replicate', '--no-merge');
-    await server.query(`INSERT INTO ${schema}.orders VALUES (3, 'three')`);
+    await on.server.query(`INSERT INTO ${schema}.orders VALUES (3, 'three')`);
     const file = await folder.changeFile(`${schema}.orders`, 1);
     await folder.untilCheckpointed(`${schema}.orders`, 1);
     await unchanged(['replicate', '--no-merge'], 'already replicating (pid N)\n');
@@ -269,7 +264,7 @@ describeOnOneServer('wrong uses', (flavor) => {
     await unchanged(['stop'], 'already stopped: the worker\n');
     await unchanged(['start'], new RegExp(`^would go on from \\S+:\\d+ with ${schema}\\.orders\n$`));
     expect((await folder.status()).worker.pid).toBeNull();
-    expect((await server.query(`SELECT count(*) AS n FROM ${schema}.orders`))[0]).toEqual({ n: 3 });
+    expect((await on.server.query(`SELECT count(*) AS n FROM ${schema}.orders`))[0]).toEqual({ n: 3 });
     const loose = ['--table', 'a.b', '--key', 'id', '--columns', 'id int, name text', '--lake', 'other'];
     await writeFile(join(folder.path, 'loose.csv'), 'I,1,one\nI,2,two\n');
     await unchanged(['merge', 'loose.csv', ...loose], 'would merge 1 file of a.b\n');
@@ -292,9 +287,9 @@ describeOnOneServer('wrong uses', (flavor) => {
     const { folder, schema } = await pipeline();
     await folder.ok('replicate');
     await folder.ok('reload', `${schema}.orders`, '--yes');
-    await server.kill9();
+    await on.server.kill9();
     await folder.untilStatus(({ worker }) => worker.state === 'reconnecting');
-    await server.restart();
+    await on.server.restart();
     await folder.untilStatus(({ worker }) => worker.state === 'following');
     for (const words of [
       ['status', '--json'],
@@ -308,7 +303,7 @@ describeOnOneServer('wrong uses', (flavor) => {
       if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);
       const body = await readFile(path).catch(() => Buffer.alloc(0));
-      for (const { password } of [server.cdc, server.admin]) expect(body.includes(password), path).toBe(false);
+      for (const { password } of [on.server.cdc, on.server.admin]) expect(body.includes(password), path).toBe(false);
     }
   });
 });

@@ -1,29 +1,24 @@
 /** Sources that cannot be followed, as each server has them: each is one clear error with its cure, and nothing is made or loaded. */
 
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { PipelineFolder } from '../support/pipeline-folder.ts';
-import { type MakePipeline, pipelinesOn } from '../support/pipelines-on.ts';
-import { describeOnServers, startTestServer, type TestServer } from '../support/servers.ts';
+import { pipelinesOn } from '../support/pipelines-on.ts';
+import { describeOnServers } from '../support/servers.ts';
 
 describeOnServers('a source that cannot be followed', (flavor) => {
-  let server: TestServer;
-  let pipeline: MakePipeline;
-  beforeAll(async () => {
-    server = await startTestServer(flavor);
-    pipeline = pipelinesOn(server);
-  });
-  afterAll(() => server?.stop());
+  const on = pipelinesOn(flavor);
+  const { pipeline } = on;
 
   it('a wrong password is told without it', async () => {
     const { folder: right } = await pipeline();
     const folder = new PipelineFolder(right.path, {
       env: { CDC_SOURCE_PASSWORD: 'hunter2secret' },
-      secrets: ['hunter2secret', server.cdc.password],
+      secrets: ['hunter2secret', on.server.cdc.password],
     });
     const { stderr } = await folder.cdc('check');
     expect(stderr).toMatch(
       new RegExp(
-        `^cdc: connecting to 127\\.0\\.0\\.1:${server.port} as cdc: Access denied for user 'cdc'@'[^']+' \\(using password: YES\\)\n→ check the user name, the password and the host that cdc may connect from\n$`,
+        `^cdc: connecting to 127\\.0\\.0\\.1:${on.server.port} as cdc: Access denied for user 'cdc'@'[^']+' \\(using password: YES\\)\n→ check the user name, the password and the host that cdc may connect from\n$`,
       ),
     );
     const says = stderr.trimEnd();
@@ -41,8 +36,8 @@ describeOnServers('a source that cannot be followed', (flavor) => {
 
   it('a server without a binlog is refused with the setting', async () => {
     const { folder } = await pipeline({ init: false });
-    await server.shutdown();
-    await server.restart({ extraArgs: ['--skip-log-bin'] });
+    await on.server.shutdown();
+    await on.server.restart({ extraArgs: ['--skip-log-bin'] });
     try {
       const { code, stdout } = await folder.cdc('check');
       expect(code).toBe(3);
@@ -58,14 +53,14 @@ describeOnServers('a source that cannot be followed', (flavor) => {
         stderr: expect.stringContaining(says),
       });
     } finally {
-      await server.shutdown();
-      await server.restart({ extraArgs: [] });
+      await on.server.shutdown();
+      await on.server.restart({ extraArgs: [] });
     }
   });
 
   it('a binlog of format MIXED is refused before anything is loaded', async () => {
     const { folder } = await pipeline();
-    await server.query('SET GLOBAL binlog_format = MIXED');
+    await on.server.query('SET GLOBAL binlog_format = MIXED');
     try {
       const fix =
         flavor === 'mysql'
@@ -78,15 +73,15 @@ describeOnServers('a source that cannot be followed', (flavor) => {
       });
       expect(await folder.cdc('check')).toMatchObject({ code: 3, stdout: `error: ${finding}\n  fix: ${fix}\n` });
     } finally {
-      await server.query('SET GLOBAL binlog_format = ROW');
+      await on.server.query('SET GLOBAL binlog_format = ROW');
     }
     expect(await folder.ok('replicate', '--full-load')).toBe('loaded 1 table\n');
   });
 
   it('missing grants are listed, each with the GRANT that mends it', async () => {
-    await server.query("CREATE USER weak@'%' IDENTIFIED BY 'weaksecret'");
+    await on.server.query("CREATE USER weak@'%' IDENTIFIED BY 'weaksecret'");
     const { folder, schema } = await pipeline({ init: false, user: 'weak', password: 'weaksecret' });
-    await server.query(`GRANT SELECT ON ${schema}.* TO weak@'%'`);
+    await on.server.query(`GRANT SELECT ON ${schema}.* TO weak@'%'`);
     const { code, stdout } = await folder.cdc('check');
     const monitor = flavor === 'mariadb' ? 'BINLOG MONITOR' : 'REPLICATION CLIENT';
     expect(code).toBe(3);
@@ -102,13 +97,13 @@ describeOnServers('a source that cannot be followed', (flavor) => {
     expect(result.stderr).toContain('the user lacks REPLICATION SLAVE: the server does not send it the binlog');
     // What it says can be pasted.
     for (const line of stdout.split('\n'))
-      if (line.startsWith('  fix: GRANT')) await server.query(line.replace('  fix: ', ''));
+      if (line.startsWith('  fix: GRANT')) await on.server.query(line.replace('  fix: ', ''));
     expect((await folder.cdc('check')).code).toBe(0);
   });
 
   it('a table without a key is refused with the warning of the guide, and holds up no other', async () => {
     const { folder, schema } = await pipeline({ init: false });
-    await server.query(`CREATE TABLE ${schema}.visits (id INT, page VARCHAR(20))`);
+    await on.server.query(`CREATE TABLE ${schema}.visits (id INT, page VARCHAR(20))`);
     const warning = `${schema}.visits: IT IS VERY IMPORTANT THAT A TABLE HAS A PRIMARY KEY: WITHOUT ONE ONGOING REPLICATION DOES NOT WORK`;
     expect(await folder.ok('init')).toContain(`error: ${warning}\n  fix: add a primary key, or name`);
     expect(await folder.cdc('check')).toMatchObject({ code: 3, stdout: expect.stringContaining(`error: ${warning}`) });

@@ -1,7 +1,8 @@
 /** Pipelines on the server of a test file, each with a schema of its own that holds `orders` with two rows. */
 
+import { afterAll, beforeAll, expect } from 'vitest';
 import { PipelineFolder } from './pipeline-folder.ts';
-import type { TestServer } from './servers.ts';
+import { startTestServer, type TestServer } from './servers.ts';
 
 export type MakePipeline = (options?: {
   /** False: only its cdc.yaml is there. */
@@ -10,9 +11,27 @@ export type MakePipeline = (options?: {
   password?: string;
 }) => Promise<{ folder: PipelineFolder; schema: string }>;
 
-export function pipelinesOn(server: TestServer): MakePipeline {
+/** A server for the tests of the file, and pipelines on it. `server` is there once they run. */
+export function pipelinesOn(flavor: TestServer['flavor']): { readonly server: TestServer; pipeline: MakePipeline } {
+  let started: TestServer | undefined;
+  beforeAll(async () => {
+    started = await startTestServer(flavor);
+  });
+  afterAll(() => started?.stop());
+  const running = () => started ?? expect.fail('the server has not started');
+  return {
+    get server() {
+      return running();
+    },
+    pipeline: makePipelines(running),
+  };
+}
+
+function makePipelines(running: () => TestServer): MakePipeline {
   let schemas = 0;
-  return async ({ init = true, user = server.cdc.user, password = server.cdc.password } = {}) => {
+  return async (options = {}) => {
+    const server = running();
+    const { init = true, user = server.cdc.user, password = server.cdc.password } = options;
     const schema = `wrong${++schemas}`;
     await server.query(
       `CREATE DATABASE ${schema}`,

@@ -10,7 +10,8 @@ import { type MergeTableOptions, mergeTable } from '../../src/core/merge/merge-t
 import { tableState } from '../../src/core/merge/table-state.ts';
 import type { Delivery } from './random-history.ts';
 import { mergeBySpark } from './spark.ts';
-import { type StagedTable, TABLE } from './staged-table.ts';
+import { StagedTable, TABLE } from './staged-table.ts';
+import type { TablePlace } from './table-place.ts';
 
 export type EngineName = 'local' | 'spark';
 
@@ -37,14 +38,21 @@ async function merge(by: EngineName, options: MergeTableOptions, crash?: CrashPo
   }
 }
 
+/** The table on which engines take turns, and its twin. */
+export function twoTables(root: string, place: TablePlace): { both: StagedTable; alone: StagedTable } {
+  const of = (name: string) => new StagedTable(root, place.stores(name));
+  return { both: of('both'), alone: of('alone') };
+}
+
 export interface Turns {
   both: StagedTable;
   alone: StagedTable;
   engine: Engine;
   /** Who merges `both`. */
   turns: readonly EngineName[];
-  /** What appears in either staging, one by one. */
-  deliveries: readonly { toBoth(): Promise<unknown>; toAlone(): Promise<unknown> }[];
+  /** What appears in either staging, one by one: as much in the one as in the other. */
+  toBoth: readonly (() => Promise<unknown>)[];
+  toAlone: readonly (() => Promise<unknown>)[];
   merges: Delivery['merges'];
   options: Partial<MergeTableOptions>;
   /** Of the last merge, which finds nothing that is still to come. */
@@ -53,7 +61,7 @@ export interface Turns {
 }
 
 export async function takeTurns(all: Turns): Promise<{ merges: number; batches: Record<EngineName, number> }> {
-  const { both, alone, engine, turns, deliveries, options, afterEach = async () => {} } = all;
+  const { both, alone, engine, turns, options, afterEach = async () => {} } = all;
   let merges = 0;
   const step = async (more: Partial<MergeTableOptions>, crash?: CrashPoint) => {
     const by = turns[merges++ % turns.length] ?? 'spark';
@@ -62,9 +70,9 @@ export async function takeTurns(all: Turns): Promise<{ merges: number; batches: 
     await afterEach();
     return expected;
   };
-  for (const [index, { toBoth, toAlone }] of deliveries.entries()) {
-    await toBoth();
-    await toAlone();
+  for (const [index, deliver] of all.toBoth.entries()) {
+    await deliver();
+    await all.toAlone[index]?.();
     const { runs = false, crash } = all.merges[index % all.merges.length] ?? {};
     if (runs) await step({}, crash);
   }

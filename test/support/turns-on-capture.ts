@@ -6,10 +6,10 @@ import type { Engine } from '../../src/core/engine/engine.ts';
 import { tableState } from '../../src/core/merge/table-state.ts';
 import { type Delivery, delivery, type Event, events, NASTY, PLAIN } from './random-history.ts';
 import { runSparkSql } from './spark.ts';
-import { StagedTable, TABLE } from './staged-table.ts';
+import { type StagedTable, TABLE } from './staged-table.ts';
 import { type History, play, rowsAt, textRows } from './table-history.ts';
 import type { TablePlace } from './table-place.ts';
-import { type EngineName, takeTurns } from './take-turns.ts';
+import { type EngineName, takeTurns, twoTables } from './take-turns.ts';
 
 export interface CaptureCase {
   mode: 'merge' | 'append';
@@ -50,7 +50,7 @@ export async function turnsOnCapture(
   root: string,
   { mode, keyType, happened, how, turns }: CaptureCase,
 ): Promise<Record<string, unknown>> {
-  const [both, alone] = [new StagedTable(root, place.stores('both')), new StagedTable(root, place.stores('alone'))];
+  const { both, alone } = twoTables(root, place);
   const [history, twin] = [play(both, happened, how, keyType), play(alone, happened, how, keyType)];
   const { merges, batches } = await takeTurns({
     both,
@@ -58,10 +58,8 @@ export async function turnsOnCapture(
     engine,
     turns,
     merges: how.merges,
-    deliveries: history.deliveries.map((toBoth, index) => ({
-      toBoth,
-      toAlone: async () => await twin.deliveries[index]?.(),
-    })),
+    toBoth: history.deliveries,
+    toAlone: twin.deliveries,
     options: { mode, sizes: how.large ? { smallBytes: 0 } : {} },
     afterEach: async () => {
       if (mode === 'merge') await expectSource(both, engine, history);

@@ -6,10 +6,10 @@ import type { Engine } from '../../src/core/engine/engine.ts';
 import { type DmsEvent, dmsArrival, dmsEvent, lateArrivals, playDms } from './dms-history.ts';
 import { type Delivery, delivery } from './random-history.ts';
 import { runSparkSql } from './spark.ts';
-import { StagedTable, TABLE } from './staged-table.ts';
+import { TABLE } from './staged-table.ts';
 import { textRows } from './table-history.ts';
 import type { TablePlace } from './table-place.ts';
-import { type EngineName, takeTurns } from './take-turns.ts';
+import { type EngineName, takeTurns, twoTables } from './take-turns.ts';
 import { someTurns } from './turns-on-capture.ts';
 
 const NAMES = ['id', 'name', 'qty'];
@@ -43,19 +43,17 @@ export async function turnsOnDms(
   root: string,
   { happened, delays, waits, how, turns }: DmsCase,
 ): Promise<Record<string, unknown>> {
-  const [both, alone] = [new StagedTable(root, place.stores('both')), new StagedTable(root, place.stores('alone'))];
+  const { both, alone } = twoTables(root, place);
   const [history, twin] = [await playDms(both, happened), await playDms(alone, happened)];
-  const twins = lateArrivals(twin.arrivals, delays);
+  const deliveries = ({ arrivals }: typeof history) => lateArrivals(arrivals, delays).map(({ put }) => put);
   const { merges, batches } = await takeTurns({
     both,
     alone,
     engine,
     turns,
     merges: how.merges,
-    deliveries: lateArrivals(history.arrivals, delays).map(({ put }, index) => ({
-      toBoth: put,
-      toAlone: async () => await twins[index]?.put(),
-    })),
+    toBoth: deliveries(history),
+    toAlone: deliveries(twin),
     options: { replayWaitMs: waits ? LONG_MS : -1, sizes: how.large ? { smallBytes: 0 } : {} },
     // What a repetition lacks comes no more: it is taken as it is.
     lastOptions: { replayWaitMs: -1 },

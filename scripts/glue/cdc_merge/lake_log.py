@@ -32,7 +32,7 @@ class LakeLog:
             return self.ask_delta(table)
 
     def size(self, table: TableName) -> int:
-        """Bytes of its data files; 0 where there is no table. What Delta finds out for this, the commit needs too."""
+        """Bytes of its data files. What Delta finds out for this, the commit needs too."""
         return self._delta_snapshot(table).sizeInBytes()
 
     def uri(self, table: TableName) -> str:

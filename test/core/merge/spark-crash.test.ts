@@ -1,9 +1,8 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { changeNumber } from '../../../src/core/change-number.ts';
-import { openEngine } from '../../../src/core/engine/engine.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { daySample, repeatable } from '../../support/day-sample.ts';
 import { recordResult } from '../../support/proof-result.ts';
@@ -11,24 +10,15 @@ import { readDeltaTable } from '../../support/python.ts';
 import { mergeBySpark, runSparkJob } from '../../support/spark.ts';
 import { startSparkJob } from '../../support/spark-job.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
+import { stagedOrders } from '../../support/staged-orders.ts';
 import { StagedTable } from '../../support/staged-table.ts';
-import { temporaryFolder } from '../../support/temp-folder.ts';
 
 const isThere = await hasSpark();
 
 async function stagedTable() {
-  const root = await temporaryFolder();
-  const engine = await openEngine({ tempDirectory: join(root, '.tmp-engine'), threads: 1 });
-  onTestFinished(() => engine.close());
-  const table = new StagedTable(root);
-  const definition = table.define(changeNumber(1, 0));
-  await table.putDefinition(definition);
-  const options = { ...table.options(engine), appId: 'cdc/shop/shop.orders' };
-  await table.putLoad(definition, [['1', 'a', '5']], { number: changeNumber(1, 0) });
-  const change = (number: number, op: 'I' | 'U' | 'D', ...values: (string | null)[]) =>
-    table.putChanges(definition, [{ number: changeNumber(1, number), op, values }]);
-  const rows = () => readDeltaTable(join(table.lake.location, 'shop', 'orders'));
-  return { table, options, change, rows };
+  const { options, path, load, ...orders } = await stagedOrders();
+  await load(['1', 'a', '5']);
+  return { ...orders, options: { ...options, appId: 'cdc/shop/shop.orders' }, rows: () => readDeltaTable(path) };
 }
 
 /** Each point with the engine that goes on; `npm run proof -- engines` takes all, a day the one or the other of each. */

@@ -2,9 +2,8 @@
 
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { changeNumber } from '../../../src/core/change-number.ts';
-import { openEngine } from '../../../src/core/engine/engine.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { createView, readLakeTables } from '../../../src/core/query/lake-views.ts';
 import { recordResult } from '../../support/proof-result.ts';
@@ -14,8 +13,8 @@ import { type SparkKind, updateAndDelete, WITHOUT_EFFECT } from '../../support/s
 import { MERGED_KINDS } from '../../support/spark-kinds-merged.ts';
 import { REFUSED_KINDS } from '../../support/spark-kinds-refused.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
-import { StagedTable, TABLE } from '../../support/staged-table.ts';
-import { temporaryFolder } from '../../support/temp-folder.ts';
+import { stagedOrders } from '../../support/staged-orders.ts';
+import { TABLE } from '../../support/staged-table.ts';
 
 /** `npm run proof -- engines` sets it. */
 const isFull = process.env.CDC_PROOF_SEEDS !== undefined;
@@ -29,18 +28,11 @@ const texts = (rows: readonly Row[]) => rows.map(rowText).sort();
 
 /** A table that a load of ours begins; everything of it but our ledger is Spark's: four rows, of which it has changed some. */
 async function tableOf(kind: SparkKind) {
-  const root = await temporaryFolder();
-  const engine = await openEngine({ tempDirectory: join(root, '.tmp-engine'), threads: 1 });
-  onTestFinished(() => engine.close());
-  const table = new StagedTable(root);
-  const definition = table.define(changeNumber(1, 0));
-  await table.putDefinition(definition);
-  await table.putLoad(definition, [['1', 'ours', '1']], { number: changeNumber(1, 0) });
-  const options = table.options(engine);
+  const { table, definition, engine, options, path, load } = await stagedOrders();
+  await load(['1', 'ours', '1']);
   await mergeTable(options);
-  const path = join(table.lake.location, 'shop', 'orders');
   // Spark makes a table with properties in an empty folder only.
-  const ledger = join(root, 'ledger');
+  const ledger = join(table.root, 'ledger');
   await rename(join(path, '_cdc'), ledger);
   await rm(path, { recursive: true });
   const name = `delta.\`file://${path}\``;

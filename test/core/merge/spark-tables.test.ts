@@ -1,37 +1,19 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { changeNumber } from '../../../src/core/change-number.ts';
-import { openEngine } from '../../../src/core/engine/engine.ts';
+import { describe, expect, it } from 'vitest';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { catalogStatements } from '../../../src/core/query/catalog-ddl.ts';
 import { AWKWARD_NAMES, lakeOf } from '../../support/lake.ts';
 import { describeDeltaTable, readDeltaTable } from '../../support/python.ts';
 import { lookBySpark, mergeBySpark, runSparkSql } from '../../support/spark.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
-import { StagedTable } from '../../support/staged-table.ts';
-import { temporaryFolder } from '../../support/temp-folder.ts';
+import { stagedOrders } from '../../support/staged-orders.ts';
 
 const isThere = await hasSpark();
 
-async function tableOfSpark(columns?: string, key?: string[]) {
-  const root = await temporaryFolder();
-  const engine = await openEngine({ tempDirectory: join(root, '.tmp-engine'), threads: 1 });
-  onTestFinished(() => engine.close());
-  const table = new StagedTable(root);
-  const definition = table.define(changeNumber(1, 0), columns, key);
-  await table.putDefinition(definition);
-  const path = join(table.lake.location, 'shop', 'orders');
-  const options = table.options(engine);
-  const change = (number: number, op: 'I' | 'U' | 'D', ...values: (string | null)[]) =>
-    table.putChanges(definition, [{ number: changeNumber(1, number), op, values }]);
-  const load = (...rows: (string | null)[][]) => table.putLoad(definition, rows, { number: changeNumber(1, 0) });
-  return { table, path, options, change, load };
-}
-
 describe.runIf(isThere)('a table that Spark made', () => {
   it('has our properties, protocol 1/2 and nullable columns, so that every reader and the local engine can go on', async () => {
-    const { path, options, change, load } = await tableOfSpark();
+    const { path, options, change, load } = await stagedOrders();
     await load(['1', 'a', '5']);
     await mergeBySpark(options);
     expect(await describeDeltaTable(path, { apps: [options.appId] })).toMatchObject({
@@ -52,7 +34,7 @@ describe.runIf(isThere)('a table that Spark made', () => {
   }, 120_000);
 
   it('with deletion vectors is refused by the local engine by name, and merged by Spark', async () => {
-    const { path, options, change, load } = await tableOfSpark();
+    const { path, options, change, load } = await stagedOrders();
     await load(['1', 'a', '5'], ['2', 'b', '6'], ['3', 'c', '7']);
     await mergeBySpark(options);
     const name = `delta.\`file://${path}\``;
@@ -73,7 +55,7 @@ describe.runIf(isThere)('a table that Spark made', () => {
   }, 120_000);
 
   it('has statistics of timestamps cut to milliseconds, and a key that lies above them is found all the same', async () => {
-    const { path, options, change, load } = await tableOfSpark('at datetime(6) not null, name varchar(9)', ['at']);
+    const { path, options, change, load } = await stagedOrders('at datetime(6) not null, name varchar(9)', ['at']);
     await load(['2026-01-01 00:00:00.000001', 'a'], ['2026-01-01 10:00:00.123456', 'b']);
     await mergeBySpark(options);
     await change(1, 'U', '2026-01-01 10:00:00.123456', 'c');
@@ -82,7 +64,7 @@ describe.runIf(isThere)('a table that Spark made', () => {
   }, 120_000);
 
   it('and in which somebody has doubled a key, is refused by both engines in the same words when that key changes', async () => {
-    const { path, options, change, load } = await tableOfSpark();
+    const { path, options, change, load } = await stagedOrders();
     await load(['1', 'a', '5'], ['2', 'b', '6']);
     await mergeBySpark(options);
     await runSparkSql(`INSERT INTO delta.\`file://${path}\` VALUES (1, 'double', 0)`);
@@ -101,7 +83,7 @@ describe.runIf(isThere)('a table that Spark made', () => {
 
 describe.runIf(isThere)('how a table stands', () => {
   it('is read from the files of its log, whoever wrote its checkpoints, and is what Delta says', async () => {
-    const { path, options, change, load } = await tableOfSpark();
+    const { path, options, change, load } = await stagedOrders();
     const name = `delta.\`file://${path}\``;
     const log = join(path, '_delta_log');
     const same = async (version: number) => {
