@@ -59,6 +59,8 @@ def check_batch(spark: SparkSession, batch: PreparedBatch) -> CheckedBatch:
             _check_none_missing(checked.changes, batch)
         if batch.loads:
             _check_loads(checked, batch, reader)
+        else:
+            _check_whole_load(batch, 0)
     except BaseException:
         checked.release()
         raise
@@ -125,12 +127,7 @@ def _check_loads(checked: CheckedBatch, batch: PreparedBatch, reader: RowReader)
                 f"reading {source.state.label}: {there} rows, and the load wrote {source.rows}",
                 f"bring the file back from a copy, or load the table again: cdc reload {batch.table}",
             )
-    if counts["rows"] < (batch.least_load_rows or 0):
-        raise CdcError(
-            "load.rows",
-            f"merging {batch.table}: its LOAD files hold {counts['rows']} rows, and DMS has written {batch.least_load_rows}",
-            f"a file is missing: bring it back from a copy, or cdc reload {batch.table}",
-        )
+    _check_whole_load(batch, counts["rows"])
     checked.change_count += counts["rows"]
     checked.loaded_count = counts["rows"]
     checked.loaded = rows
@@ -142,6 +139,16 @@ def _check_loads(checked: CheckedBatch, batch: PreparedBatch, reader: RowReader)
         checked.loaded = rows.where(named(FITS) & named(KEY_FITS))
     if batch.draft.mode == "merge":
         _check_double_key(checked.loaded, batch)
+
+
+def _check_whole_load(batch: PreparedBatch, found: int) -> None:
+    """Also where no LOAD file is left: a load that was lost is not an empty table."""
+    if found < (batch.least_load_rows or 0):
+        raise CdcError(
+            "load.rows",
+            f"merging {batch.table}: its LOAD files hold {found} rows, and DMS has written {batch.least_load_rows}",
+            f"a file is missing: bring it back from a copy, or cdc reload {batch.table}",
+        )
 
 
 def _hold(checked: CheckedBatch, rows: DataFrame) -> DataFrame:

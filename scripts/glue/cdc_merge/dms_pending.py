@@ -3,7 +3,7 @@ repeats and what comes late. Pure, as src/core/merge/dms-pending.ts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,7 +38,7 @@ class DmsBatch:
     sequence: str | None
     """The greatest `dms_seq` once the batch is committed."""
     repeats: bool
-    """Some of it may be in the table already."""
+    """Some of it may be in the table already, or come twice in the batch."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def next_dms_batch(
             inputs=inputs,
             before=start.before,
             sequence=_greatest([reached, *(file.scan.greatest if file.scan else None for file in new)]),
-            repeats=any(_repeats(one.file, reached) for one in inputs),
+            repeats=_some_repeats([one.file for one in inputs], reached),
         ),
         waiting,
     )
@@ -196,9 +196,21 @@ def _is_above(file: DmsFile, sequence: str | None) -> bool:
     return least is not None and (sequence is None or least > sequence)
 
 
-def _repeats(file: DmsFile, sequence: str | None) -> bool:
-    least = None if file.scan is None else file.scan.least
-    return least is not None and sequence is not None and least <= sequence
+def _repeats(file: DmsFile, reached: str | None) -> bool:
+    """Something of it was there before: up to `reached`, or within the file."""
+    scan = file.scan
+    if scan is None or scan.least is None:
+        return False
+    return scan.repeats or (reached is not None and scan.least <= reached)
+
+
+def _some_repeats(files: Sequence[DmsFile], reached: str | None) -> bool:
+    """One after another: a file and its repetition may both be new."""
+    for file in files:
+        if _repeats(file, reached):
+            return True
+        reached = _greatest([reached, None if file.scan is None else file.scan.greatest])
+    return False
 
 
 def _take_fresh(
@@ -213,7 +225,7 @@ def _take_fresh(
     repeating: list[DmsFile] = []
     for file in asked:
         scan = file.scan
-        if not repeating and not _repeats(file, reached) and not (scan is not None and scan.falls):
+        if not repeating and not _repeats(file, reached):
             taken.append(file)
         else:
             repeating.append(file)

@@ -33,8 +33,8 @@ class DmsScan:
     greatest: str | None = None
     last: str | None = None
     """That of the last row."""
-    falls: bool = False
-    """The sequence falls within the file: something is repeated."""
+    repeats: bool = False
+    """The sequence does not rise with every row: the file repeats something of itself."""
 
 
 def scan_dms_file(
@@ -50,7 +50,7 @@ def scan_dms_file(
         return replace(scan, is_ours=True)
     layout, definition = dms_layout(first, definitions, dialect, file)
     has_sequence = any(role.kind == "number" for role in layout.fields)
-    rows, falls = 0, False
+    rows, repeats = 0, False
     least: str | None = None
     greatest: str | None = None
     last: str | None = None
@@ -66,8 +66,8 @@ def scan_dms_file(
                 "expected 35 digits",
                 "nothing of it was applied; was the task changed by hand? cdc replicate sets it right",
             )
-        falls = falls or (last is not None and seq < last)
+        repeats = repeats or (last is not None and seq <= last)
         least = seq if least is None else min(least, seq)
         greatest = seq if greatest is None else max(greatest, seq)
         last = seq
-    return DmsScan(size, False, rows, least, greatest, last, falls)
+    return DmsScan(size, False, rows, least, greatest, last, repeats)

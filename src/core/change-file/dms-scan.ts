@@ -22,8 +22,8 @@ export interface DmsScan {
   greatest: string | undefined;
   /** That of the last row. */
   last: string | undefined;
-  /** The sequence falls within the file: something is repeated. */
-  falls: boolean;
+  /** The sequence does not rise with every row: the file repeats something of itself. */
+  repeats: boolean;
 }
 
 /** Throws `file.*` naming the line, and `definition.unknown`. */
@@ -40,7 +40,7 @@ export async function scanDmsFile(
     least: undefined,
     greatest: undefined,
     last: undefined,
-    falls: false,
+    repeats: false,
   };
   const first = await firstRecord(store, key, file);
   if (first === undefined) return scan;
@@ -56,7 +56,7 @@ export async function scanDmsFile(
         `reading ${file}, line ${line}: dms_seq of the ${op ?? 'I'} is "${shorten(seq ?? '')}", expected 35 digits`,
         { hint: 'nothing of it was applied; was the task changed by hand? cdc replicate sets it right' },
       );
-    if (scan.last !== undefined && seq < scan.last) scan.falls = true;
+    if (scan.last !== undefined && seq <= scan.last) scan.repeats = true;
     if (scan.least === undefined || seq < scan.least) scan.least = seq;
     if (scan.greatest === undefined || seq > scan.greatest) scan.greatest = seq;
     scan.last = seq;

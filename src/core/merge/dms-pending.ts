@@ -46,7 +46,7 @@ export interface DmsBatch {
   before: AppliedFile[];
   /** The greatest `dms_seq` once the batch is committed. */
   sequence: string | null;
-  /** Some of it may be in the table already. */
+  /** Some of it may be in the table already, or come twice in the batch. */
   repeats: boolean;
 }
 
@@ -105,7 +105,10 @@ export function nextDmsBatch(
           inputs,
           before: start.before,
           sequence: sequence ?? null,
-          repeats: inputs.some(({ file }) => repeats(file, state?.sequence)),
+          repeats: someRepeats(
+            inputs.map(({ file }) => file),
+            state?.sequence,
+          ),
         }
       : undefined,
     waiting,
@@ -224,8 +227,20 @@ function isAbove({ scan }: DmsFile, sequence: string | null | undefined): boolea
   return scan?.least !== undefined && (sequence == null || scan.least > sequence);
 }
 
-function repeats({ scan }: DmsFile, sequence: string | null | undefined): boolean {
-  return scan?.least !== undefined && sequence != null && scan.least <= sequence;
+/** Something of it was there before: up to `reached`, or within the file. */
+function repeats({ scan }: DmsFile, reached: string | null | undefined): boolean {
+  if (scan?.least === undefined) return false;
+  return scan.repeats || (reached != null && scan.least <= reached);
+}
+
+/** One after another: a file and its repetition may both be new. */
+function someRepeats(files: readonly DmsFile[], before: string | null | undefined): boolean {
+  let reached = before ?? undefined;
+  return files.some((file) => {
+    const found = repeats(file, reached);
+    reached = greatest([reached, file.scan?.greatest]);
+    return found;
+  });
 }
 
 /** What a resumed task repeats waits for the file that reaches what was there before, and comes with it. */
@@ -240,7 +255,7 @@ function takeFresh(
   let reached = state?.sequence ?? undefined;
   let repeating: DmsFile[] = [];
   for (const file of asked) {
-    if (repeating.length === 0 && !repeats(file, reached) && file.scan?.falls !== true) taken.push(file);
+    if (repeating.length === 0 && !repeats(file, reached)) taken.push(file);
     else repeating.push(file);
     reached = greatest([reached, file.scan?.greatest]);
     if (repeating.length > 0 && file.scan?.last !== undefined && file.scan.last === reached) {
