@@ -6,5 +6,5 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
   );
   process.exitCode = 1;
 } else {
-  import('../dist/cli.js').then((cli) => cli.main(process.argv.slice(2)));
+  import('../dist/bundle/cli.js').then((cli) => cli.main(process.argv.slice(2)));
 }

@@ -5,6 +5,7 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { type Host, READER_GONE, runCommandLine } from './cli/run.ts';
 import { COMMANDS } from './commands/index.ts';
 import { onCrashPoint } from './core/crash-point.ts';
+import { packageFile } from './core/package-file.ts';
 
 export async function main(words: readonly string[]): Promise<void> {
   // A pipeline on AWS waits for some twenty calls at once, each of which listens for the end.
@@ -65,7 +66,7 @@ function flush(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 function version(): string {
-  const file: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  const file: unknown = JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
   if (typeof file === 'object' && file !== null && 'version' in file) return String(file.version);
   throw new Error('package.json has no version');
 }

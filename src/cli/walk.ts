@@ -1,8 +1,8 @@
 /** The walk of the demo: the guide's sections, each as the commands one would type, run by this same program. */
 
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { CancelledError, CdcError } from '../core/errors.ts';
+import { packageFile } from '../core/package-file.ts';
 
 export interface WalkRunner {
   /** A section of the guide begins. */
@@ -12,11 +12,11 @@ export interface WalkRunner {
   say(text: string): Promise<void>;
 }
 
-const PROGRAM = fileURLToPath(new URL('../../bin/cdc.js', import.meta.url));
+const PROGRAM = packageFile('bin/cdc.js');
 
 /** A file of the package's sql folder. */
 export function sqlFile(name: string): string {
-  return fileURLToPath(new URL(`../../sql/${name}`, import.meta.url));
+  return packageFile(`sql/${name}`);
 }
 
 export function walkIn(options: {

@@ -54,7 +54,7 @@ describe.runIf(canRun)('every mix of the slots', () => {
     [aws, server] = await Promise.all([startAwsEmulator(await glueBySpark()), startTestServer('mariadb')]);
     askOnly(aws.url);
     bucket = await TestBucket.make(aws, 'shop-data');
-    submit = await sparkSubmit({}, { withS3: true });
+    submit = await sparkSubmit();
   }, 10 * MINUTES);
   afterAll(async () => {
     vi.unstubAllEnvs();

@@ -10,7 +10,7 @@ import { withLockFile } from './lock-file.ts';
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
 const DIST = join(REPOSITORY, 'dist');
 const TSC = join(REPOSITORY, 'node_modules', 'typescript', 'bin', 'tsc');
-const STAMP = join(DIST, 'cli.js');
+const STAMP = join('bundle', 'cli.js');
 const LOCK = join(REPOSITORY, '.cache', 'build.lock');
 
 let built: Promise<void> | undefined;
@@ -27,7 +27,7 @@ export function ensureLambdaBundled(): Promise<void> {
   bundled ??= withLockFile(LOCK, async () => {
     const aside = join(REPOSITORY, '.cache', `dist-${randomUUID()}`);
     try {
-      await bundleLambda(aside);
+      await bundle(aside, '--only', 'lambda');
       await mkdir(join(DIST, 'lambda'), { recursive: true });
       await rename(join(aside, 'lambda', 'index.mjs'), join(DIST, 'lambda', 'index.mjs'));
     } finally {
@@ -37,9 +37,9 @@ export function ensureLambdaBundled(): Promise<void> {
   return bundled;
 }
 
-async function bundleLambda(folder: string): Promise<void> {
-  const { code, output } = await runNode(['scripts/bundle-lambda.mjs', folder]);
-  if (code !== 0) throw new Error(`cannot bundle the Lambda function: ${output}`);
+async function bundle(...words: string[]): Promise<void> {
+  const { code, output } = await runNode(['scripts/bundle.mjs', ...words]);
+  if (code !== 0) throw new Error(`cannot bundle: ${output}`);
 }
 
 async function build(): Promise<void> {
@@ -51,7 +51,7 @@ async function build(): Promise<void> {
 }
 
 async function isFresh(): Promise<boolean> {
-  const compiled = await stat(STAMP).catch(() => undefined);
+  const compiled = await stat(join(DIST, STAMP)).catch(() => undefined);
   if (compiled === undefined) return false;
   for (const file of await filesIn(join(REPOSITORY, 'src'))) {
     if ((await stat(file)).mtimeMs > compiled.mtimeMs) return false;
@@ -64,11 +64,12 @@ async function compile(): Promise<void> {
   const aside = join(REPOSITORY, '.cache', `dist-${randomUUID()}`);
   try {
     const { code, output } = await runNode([TSC, '-p', 'tsconfig.build.json', '--outDir', aside]);
-    await bundleLambda(aside);
+    await bundle(aside);
     const files = await filesIn(aside);
-    if (!files.includes(join(aside, 'cli.js'))) throw new Error(`cannot build dist (exit ${code}): ${output}`);
-    // cli.js is the stamp: last, so that a build cut short counts as none.
-    files.sort((a, b) => Number(a === join(aside, 'cli.js')) - Number(b === join(aside, 'cli.js')));
+    const stamp = join(aside, STAMP);
+    if (!files.includes(stamp)) throw new Error(`cannot build dist (exit ${code}): ${output}`);
+    // The stamp comes last, so that a build cut short counts as none.
+    files.sort((a, b) => Number(a === stamp) - Number(b === stamp));
     for (const file of files) {
       const target = join(DIST, relative(aside, file));
       await mkdir(dirname(target), { recursive: true });

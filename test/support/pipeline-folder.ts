@@ -129,7 +129,7 @@ export class PipelineFolder {
 
   /** Waits until `cdc status` is as wished; a failure shows the last one. */
   async untilStatus(isWished: (status: StatusJson) => boolean): Promise<StatusJson> {
-    for (const end = Date.now() + PATIENCE_MS; ; await sleep(100)) {
+    for (const end = Date.now() + PATIENCE_MS; ; await sleep(300)) {
       const status = await this.status();
       if (isWished(status)) return status;
       if (Date.now() > end) expect.fail(`cdc status still says ${JSON.stringify(status, undefined, 1)}`);

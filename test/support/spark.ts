@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { CdcError } from '../../src/core/errors.ts';
 import type { MergeTableOptions } from '../../src/core/merge/merge-table.ts';
-import { sparkParts } from './spark-parts.ts';
+import { quoteWords, sparkParts, sparkWords, WITHOUT_COMPILING } from './spark-parts.ts';
 import type { StagedTable } from './staged-table.ts';
 
 const SCRIPT = fileURLToPath(new URL('./spark_driver.py', import.meta.url));
@@ -89,15 +89,14 @@ export async function knownToDelta(): Promise<{ features: string[]; properties: 
   return z.object({ features: z.array(z.string()), properties: z.array(z.string()) }).parse(await ask({ op: 'delta' }));
 }
 
-/** From here on a table may have its commits coordinated by `in-memory`. Needs the jars of S3. */
-export async function coordinateCommits(): Promise<void> {
-  await ask({ op: 'coordinate' });
+/** From here on statements are interpreted, which is quicker where what a value becomes is not the question. */
+export async function compileNothing(): Promise<void> {
+  await runSparkSql(...Object.entries(WITHOUT_COMPILING).map(([name, value]) => `SET ${name} = ${value}`));
 }
 
-/** Before the first question: the session can also read and write s3://, at what the environment names then. */
-export async function prepareSpark({ withS3 }: { withS3: boolean }): Promise<void> {
-  started ??= start(withS3);
-  await started;
+/** From here on a table may have its commits coordinated by `in-memory`. */
+export async function coordinateCommits(): Promise<void> {
+  await ask({ op: 'coordinate' });
 }
 
 interface Driver {
@@ -125,9 +124,12 @@ const reply = z.object({
   error: z.string().optional(),
 });
 
-async function start(withS3 = false): Promise<Driver> {
-  const { python: command, jars, env } = await sparkParts(withS3);
-  const python = spawn(command, [SCRIPT, ...jars], { stdio: 'pipe', env: { ...process.env, ...env } });
+/** It reads and writes s3:// at what the environment names now. */
+async function start(): Promise<Driver> {
+  const parts = await sparkParts();
+  const words = quoteWords([...sparkWords(parts, { 'spark.driver.memory': '1g' }), 'pyspark-shell']);
+  const env = { ...process.env, ...parts.env, PYSPARK_SUBMIT_ARGS: words };
+  const python = spawn(parts.python, [SCRIPT], { stdio: 'pipe', env });
   const waiting: Driver['waiting'] = new Map();
   let complaint = '';
   python.stderr.on('data', (chunk) => {

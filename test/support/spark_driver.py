@@ -1,6 +1,6 @@
 """One Spark session for the tests: a JSON request a line on stdin, a JSON answer a line on stdout.
 
-usage: python spark_driver.py FOLDER_OF_JARS...
+usage: PYSPARK_SUBMIT_ARGS='--conf … pyspark-shell' python spark_driver.py
 """
 
 import json
@@ -11,20 +11,6 @@ from dataclasses import asdict
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "glue"))
-jars = [str(jar) for folder in sys.argv[1:] for jar in sorted(pathlib.Path(folder).glob("*.jar"))]
-os.environ["PYSPARK_PYTHON"] = sys.executable
-# Small: the tests share two cores, and no statement of theirs is worth compiling twice.
-CONF = {
-    "spark.jars": ",".join(jars),
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -Dderby.system.home=/dev/null",
-    "spark.driver.memory": "1g",
-}
-words = [word for name, value in CONF.items() for word in ("--conf", f'"{name}={value}"')]
-os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join(["--master", "local[2]", *words, "pyspark-shell"])
 
 from cdc_merge.crash_point import on_crash_point  # noqa: E402
 from cdc_merge.errors import CdcError  # noqa: E402
@@ -148,7 +134,7 @@ def delta(_request):
 
 
 def coordinate(_request):
-    """Tables may have their commits coordinated by `in-memory` from here on. Needs the jars of S3."""
+    """Tables may have their commits coordinated by `in-memory` from here on."""
     coordinated = spark._jvm.org.apache.spark.sql.delta.coordinatedcommits
     # So many commits stay out of the log's own folder.
     coordinated.CommitCoordinatorProvider.registerBuilder(coordinated.InMemoryCommitCoordinatorBuilder(100))

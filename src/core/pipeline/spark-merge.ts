@@ -2,16 +2,13 @@
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { formatTableName, type TableName } from '../change.ts';
 import { type Config, tableRuleFor } from '../config.ts';
 import { CancelledError, CdcError, throwIfCancelled } from '../errors.ts';
+import { packageFile } from '../package-file.ts';
 import type { Progress } from '../progress.ts';
 import { type JobTable, parseJobReport } from './job-report.ts';
 import type { MergeOutcome } from './merge-pending.ts';
-
-/** From the sources (tests) and from dist alike. */
-const SCRIPT = fileURLToPath(new URL('../../../scripts/glue/merge_changes.py', import.meta.url));
 
 export interface SparkMergeOptions {
   config: Config;
@@ -60,7 +57,7 @@ function scriptArguments(options: SparkMergeOptions): string[] {
   // As JSON, for a name may have a comma in it; the script takes patterns, so their wildcards mean themselves.
   const exactly = (table: TableName) => formatTableName(table).replace(/[%_]/g, '[$&]');
   return [
-    SCRIPT,
+    packageFile('scripts/glue/merge_changes.py'),
     ...['--staging', config.staging.location],
     ...['--lake', config.lake.location],
     ...['--pipeline', config.name],

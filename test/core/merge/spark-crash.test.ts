@@ -1,13 +1,13 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { daySample, repeatable } from '../../support/day-sample.ts';
 import { recordResult } from '../../support/proof-result.ts';
 import { readDeltaTable } from '../../support/python.ts';
-import { mergeBySpark, runSparkJob } from '../../support/spark.ts';
+import { compileNothing, mergeBySpark, runSparkJob } from '../../support/spark.ts';
 import { startSparkJob } from '../../support/spark-job.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
 import { stagedOrders } from '../../support/staged-orders.ts';
@@ -27,6 +27,10 @@ const CUTS = ['merge.planned', 'merge.written', 'merge.committed'].flatMap((cras
     (next) => [crash, next] as const,
   ),
 );
+
+beforeAll(async () => {
+  if (isThere) await compileNothing();
+}, 300_000);
 
 describe.runIf(isThere)('a batch of Spark that is cut short', () => {
   it.each(CUTS)(

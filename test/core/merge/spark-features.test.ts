@@ -8,7 +8,7 @@ import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { createView, readLakeTables } from '../../../src/core/query/lake-views.ts';
 import { recordResult } from '../../support/proof-result.ts';
 import { hasDeltaReader, queryDeltaTable } from '../../support/python.ts';
-import { coordinateCommits, createTable, knownToDelta, prepareSpark, runSparkSql } from '../../support/spark.ts';
+import { compileNothing, coordinateCommits, createTable, knownToDelta, runSparkSql } from '../../support/spark.ts';
 import { type SparkKind, updateAndDelete, WITHOUT_EFFECT } from '../../support/spark-kinds.ts';
 import { MERGED_KINDS } from '../../support/spark-kinds-merged.ts';
 import { REFUSED_KINDS } from '../../support/spark-kinds-refused.ts';
@@ -119,10 +119,8 @@ async function prove(kind: SparkKind): Promise<Record<string, unknown>> {
 
 describe.runIf(isThere)('a table of Delta 3.3.2', () => {
   beforeAll(async () => {
-    await prepareSpark({ withS3: isFull });
     if (isFull) await coordinateCommits();
-    // Statements over four rows take less time than their compilation.
-    await runSparkSql('SET spark.sql.codegen.wholeStage = false', 'SET spark.sql.codegen.factoryMode = NO_CODEGEN');
+    await compileNothing();
   }, 300_000);
 
   it.each(SPARK_KINDS.filter(({ sample }) => isFull || sample).map((kind) => [kind.name, kind] as const))(

@@ -10,7 +10,7 @@ import { recordResult } from '../../support/proof-result.ts';
 import { hasDeltaReader } from '../../support/python.ts';
 import { runMergeCase } from '../../support/run-merge-case.ts';
 import { askOnly } from '../../support/s3-environment.ts';
-import { mergeBySpark, prepareSpark } from '../../support/spark.ts';
+import { mergeBySpark } from '../../support/spark.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
 import { inBucket } from '../../support/table-place.ts';
 import { temporaryFolder } from '../../support/temp-folder.ts';
@@ -33,7 +33,6 @@ describe.runIf(isThere)('in a bucket', () => {
     // Before Spark starts, for it asks where its environment says then.
     askOnly(aws.url);
     bucket = await TestBucket.make(aws, 'shop-data');
-    await prepareSpark({ withS3: true });
   }, 600_000);
   afterAll(async () => {
     vi.unstubAllEnvs();

@@ -1,15 +1,19 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { catalogStatements } from '../../../src/core/query/catalog-ddl.ts';
 import { AWKWARD_NAMES, lakeOf } from '../../support/lake.ts';
 import { describeDeltaTable, readDeltaTable } from '../../support/python.ts';
-import { lookBySpark, mergeBySpark, runSparkSql } from '../../support/spark.ts';
+import { compileNothing, lookBySpark, mergeBySpark, runSparkSql } from '../../support/spark.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
 import { stagedOrders } from '../../support/staged-orders.ts';
 
 const isThere = await hasSpark();
+
+beforeAll(async () => {
+  if (isThere) await compileNothing();
+}, 300_000);
 
 describe.runIf(isThere)('a table that Spark made', () => {
   it('has our properties, protocol 1/2 and nullable columns, so that every reader and the local engine can go on', async () => {

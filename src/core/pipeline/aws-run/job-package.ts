@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CdcError, messageOf } from '../../errors.ts';
+import { packageFile } from '../../package-file.ts';
 import { zipArchive } from './zip-archive.ts';
 
 export interface JobFile {
@@ -18,12 +18,10 @@ export interface JobPackage {
   modules: JobFile;
 }
 
-/** From the sources (tests) and from dist alike. */
-const FOLDER = fileURLToPath(new URL('../../../../scripts/glue/', import.meta.url));
 const SCRIPT = 'merge_changes';
 const MODULES = 'cdc_merge';
 
-export async function jobPackage(folder = FOLDER): Promise<JobPackage> {
+export async function jobPackage(folder = packageFile('scripts/glue')): Promise<JobPackage> {
   try {
     const script = await readFile(join(folder, `${SCRIPT}.py`));
     const names = (await readdir(join(folder, MODULES), { recursive: true })).filter((name) => name.endsWith('.py'));

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { CdcError, nativeCodeOf } from '../../errors.ts';
+import { packageFile } from '../../package-file.ts';
 import { zipArchive } from './zip-archive.ts';
 
 export interface LambdaPackage {
@@ -16,9 +16,6 @@ export interface LambdaPackage {
   timeoutSeconds: number;
   environment: Record<string, string>;
 }
-
-/** Bundled by `npm run build`; from the sources (tests) it is found in dist as well. */
-const BUNDLES = ['../../../lambda/index.mjs', '../../../../dist/lambda/index.mjs'];
 
 export async function lambdaPackage(options: {
   job: string;
@@ -40,14 +37,12 @@ export async function lambdaPackage(options: {
 }
 
 async function readBundle(): Promise<Buffer> {
-  for (const path of BUNDLES) {
-    try {
-      return await readFile(fileURLToPath(new URL(path, import.meta.url)));
-    } catch (error) {
-      if (nativeCodeOf(error) !== 'ENOENT') throw error;
-    }
+  try {
+    return await readFile(packageFile('dist/lambda/index.mjs'));
+  } catch (error) {
+    if (nativeCodeOf(error) !== 'ENOENT') throw error;
+    throw new CdcError('aws.lambda-not-built', 'packing the Lambda function: dist/lambda/index.mjs is not there', {
+      hint: 'npm run build',
+    });
   }
-  throw new CdcError('aws.lambda-not-built', 'packing the Lambda function: dist/lambda/index.mjs is not there', {
-    hint: 'npm run build',
-  });
 }
