@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { shellWords } from '../../src/core/pipeline/spark-merge.ts';
-import { sparkSubmit } from './spark-parts.ts';
+import { quoteWords, sparkParts, sparkSubmit, sparkWords } from './spark-parts.ts';
 import type { StagedTable } from './staged-table.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/glue/merge_changes.py', import.meta.url));
@@ -14,7 +14,7 @@ const SCRIPT = fileURLToPath(new URL('../../scripts/glue/merge_changes.py', impo
 const jobReport = z.looseObject({ engine: z.string(), tables: z.array(z.looseObject({ table: z.string() })) });
 
 export interface SparkJob {
-  /** Spark's JVM; Python is its child. */
+  /** Spark's JVM, and Python is its child; with `pythonFirst` the other way round. */
   process: ChildProcess;
   ended: Promise<{ code: number | null; stderr: string; report: z.infer<typeof jobReport> | undefined }>;
   /** kill -9 of JVM and Python in one instant. */
@@ -25,18 +25,23 @@ export interface SparkJobOptions {
   env?: Record<string, string>;
   /** Further arguments of the script. */
   words?: readonly string[];
+  /** Python starts Spark's JVM, so that a signal to the process is one to Python. */
+  pythonFirst?: boolean;
+  /** It can read and write s3://. */
+  withS3?: boolean;
 }
 
 /** Merges what a table of the pipeline `shop` has pending. Killed with the test if it still runs then. */
 export async function startSparkJob(
   table: StagedTable,
-  { env = {}, words = [] }: SparkJobOptions = {},
+  { env = {}, words = [], pythonFirst = false, withS3 = false }: SparkJobOptions = {},
 ): Promise<SparkJob> {
-  const [command = '', ...submit] = shellWords(await sparkSubmit());
+  const starts = pythonFirst ? await pythonStarts(withS3) : { line: await sparkSubmit({}, { withS3 }), env: {} };
+  const [command = '', ...submit] = shellWords(starts.line);
   const places = ['--staging', table.staging.location, '--lake', table.lake.location, '--pipeline', 'shop'];
   // A group of its own, so that it can be killed as a whole.
   const child = spawn(command, [...submit, SCRIPT, ...places, ...words], {
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...starts.env, ...env },
     stdio: 'pipe',
     detached: true,
   });
@@ -59,6 +64,12 @@ export async function startSparkJob(
   });
   const ended = once(child, 'close').then(([code]) => ({ code, stderr, report: lastJson(stdout) }));
   return { process: child, ended, kill };
+}
+
+async function pythonStarts(withS3: boolean): Promise<{ line: string; env: Record<string, string> }> {
+  const parts = await sparkParts(withS3);
+  const env = { ...parts.env, PYSPARK_SUBMIT_ARGS: quoteWords([...sparkWords(parts), 'pyspark-shell']) };
+  return { line: quoteWords([parts.python]), env };
 }
 
 function lastJson(stdout: string): z.infer<typeof jobReport> | undefined {

@@ -17,8 +17,12 @@ class CdcError(Exception):
         self.hint = hint
 
 
+class Interrupted(BaseException):
+    """A signal asks us to end. No Exception: Py4J and botocore make errors of their own of those, or try again."""
+
+
 class Cancelled(CdcError):
-    """A signal asked us to end."""
+    """A signal has ended the run in good order."""
 
     def __init__(self, message: str = "interrupted") -> None:
         super().__init__("cancelled", message)

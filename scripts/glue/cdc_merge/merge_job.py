@@ -11,7 +11,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from .errors import Cancelled, CdcError
+from .errors import CdcError
 from .glue_run import glue_run_is_over
 from .job_arguments import JobArguments
 from .layout import TableName, name_of_folder
@@ -53,8 +53,6 @@ def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], N
             if report.batches > 0 or table not in reports:
                 log(_sentence(report))
             reports[table] = report.after(reports[table]) if table in reports else report
-        except Cancelled:
-            raise
         except CdcError as error:
             failures[table] = _failed(table, started, error)
             log(f"{table}: {error.message}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from .errors import Cancelled, CdcError
+from .errors import Cancelled, CdcError, Interrupted
 from .layout import TableName, merge_lease
 from .lease import Lease, Run, RunIsOver, acquire_lease
 from .store import Store
@@ -37,7 +37,7 @@ def merge_lease_of(
     lease = _acquire(lake, table, run, take_over, wait_seconds, run_is_over)
     try:
         yield lease
-    except (Cancelled, KeyboardInterrupt, SystemExit):
+    except (Interrupted, KeyboardInterrupt, SystemExit):
         try:
             stop_work()
         except BaseException:
@@ -71,8 +71,8 @@ def _acquire(
 
 @contextmanager
 def cancelled_by_signals() -> Iterator[None]:
-    """For the block SIGTERM and SIGINT raise Cancelled in the main thread, once: what follows is the way out, and a second
-    signal must not cut the release short."""
+    """For the block SIGTERM and SIGINT raise Interrupted in the main thread, once: what follows is the way out, and a second
+    signal must not cut the release short. Raises Cancelled at its end."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -80,12 +80,14 @@ def cancelled_by_signals() -> Iterator[None]:
     def cancel(number: int, _frame: FrameType | None) -> None:
         for one in handled:
             signal.signal(one, signal.SIG_IGN)
-        raise Cancelled(f"interrupted by {signal.Signals(number).name}")
+        raise Interrupted(f"interrupted by {signal.Signals(number).name}")
 
     handled = [signal.SIGTERM, signal.SIGINT]
     before = {one: signal.signal(one, cancel) for one in handled}
     try:
         yield
+    except Interrupted as interrupted:
+        raise Cancelled(str(interrupted)) from interrupted
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
