@@ -12,6 +12,7 @@ import { needStagedFile } from '../core/change-file/find-file.ts';
 import type { Config, ConfigOverride } from '../core/config.ts';
 import { withEngine } from '../core/engine/engine.ts';
 import { CancelledError, UsageError } from '../core/errors.ts';
+import type { AskLoad } from '../core/merge/look.ts';
 import { mergeLooseFile } from '../core/merge/merge-loose-file.ts';
 import {
   chooseStagedTables,
@@ -143,16 +144,18 @@ export const command = defineCommand({
   },
 
   async onAws() {
-    const { mergeOnAws } = await import('./on-aws/merge.ts');
+    const { askLoadFrom, mergeOnAws } = await import('./on-aws/merge.ts');
     return async (options: MergeOptions, context: Context) => {
       const isGlue = options.kind === 'pending' && (await context.config(options.overrides)).merge.engine === 'glue';
       if (isGlue) refuseLoadComplete(options);
       if (isGlue) await askToTakeOver(options, context);
-      const report: MergeReport = isGlue ? await mergeOnAws(options, context) : await runMerge(options, context);
+      const report: MergeReport = isGlue
+        ? await mergeOnAws(options, context)
+        : await runMerge(options, context, askLoadFrom(context));
       return { text: renderMerge(report, context.terminal), json: report, exitCode: exitCodeOf(report) };
     };
   },
-  run: runMerge,
+  run: (options, context) => runMerge(options, context),
   render: renderMerge,
   exitCode: exitCodeOf,
 });
@@ -170,9 +173,9 @@ async function askToTakeOver(options: MergeOptions, context: Context): Promise<v
   if (options.takeOver && !(await context.confirm(question))) throw new CancelledError('nothing was merged');
 }
 
-async function runMerge(options: MergeOptions, context: Context): Promise<MergeReport> {
+async function runMerge(options: MergeOptions, context: Context, askLoad?: AskLoad): Promise<MergeReport> {
   await askToTakeOver(options, context);
-  return options.kind === 'loose' ? mergeLoose(options, context) : mergePipeline(options, context);
+  return options.kind === 'loose' ? mergeLoose(options, context) : mergePipeline(options, context, askLoad);
 }
 
 function renderMerge(report: MergeReport, { columns }: RenderFacts): string {
@@ -228,7 +231,7 @@ async function mergeLoose(options: LooseFileOptions, context: Context): Promise<
   };
 }
 
-async function mergePipeline(options: PendingOptions, context: Context): Promise<MergeReport> {
+async function mergePipeline(options: PendingOptions, context: Context, askLoad?: AskLoad): Promise<MergeReport> {
   const { progress, signal, flags } = context;
   const config = await context.config(options.overrides);
   const pipeline = openPipeline(config, context.env.variables);
@@ -242,7 +245,7 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
     const { mergeOnNamedJob } = await import('./on-aws/merge.ts');
     return await mergeOnNamedJob(config, { ...options, file: file?.key }, context);
   }
-  if (options.watch && !flags.dryRun) await watchPipeline(pipeline, options.tables, context);
+  if (options.watch && !flags.dryRun) await watchPipeline(pipeline, options.tables, context, askLoad);
   if (flags.dryRun) {
     const pending = await countPending({ pipeline, tables, upTo: file?.key, signal });
     return {
@@ -257,7 +260,7 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
   const outcomes =
     engine === 'spark'
       ? await mergeWithSpark({ ...request, config, submit: submitOf(config, context) })
-      : await mergePending({ ...request, pipeline });
+      : await mergePending({ ...request, askLoad, pipeline });
   const [only] = outcomes;
   if (outcomes.length === 1 && only !== undefined && 'error' in only) throw only.error;
   const merged = outcomes.map((outcome) => outcomeOf(outcome, progress));
@@ -270,7 +273,12 @@ async function mergePipeline(options: PendingOptions, context: Context): Promise
 const nothing = { files: 0, changes: 0, inserted: 0, updated: 0, deleted: 0, quarantined: 0, version: -1, seconds: 0 };
 
 /** Ends by the signal. */
-async function watchPipeline(pipeline: Pipeline, tables: readonly TableName[], context: Context): Promise<never> {
+async function watchPipeline(
+  pipeline: Pipeline,
+  tables: readonly TableName[],
+  context: Context,
+  askLoad: AskLoad | undefined,
+): Promise<never> {
   const { config, staging } = pipeline;
   const { progress, signal } = context;
   const watch = { tables, progress, signal };
@@ -278,7 +286,7 @@ async function watchPipeline(pipeline: Pipeline, tables: readonly TableName[], c
     const table = outcomeOf(outcome, progress);
     await context.emit(table, 'error' in outcome ? '' : mergedSentence(table));
   };
-  if (config.merge.engine === 'local') return await mergeArrivals({ ...watch, pipeline, onOutcome: emit });
+  if (config.merge.engine === 'local') return await mergeArrivals({ ...watch, askLoad, pipeline, onOutcome: emit });
   const spark = { ...watch, takeOver: false, loadComplete: false, config, submit: submitOf(config, context) };
   return await watchByRuns({
     ...watch,

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "glue")
 from cdc_merge import lease as leases  # noqa: E402
 from cdc_merge.csv_range import read_number_range  # noqa: E402
 from cdc_merge.definition import LakeColumn, is_delta_type  # noqa: E402
+from cdc_merge.dms_loads import DmsLoads, Patience  # noqa: E402
 from cdc_merge.errors import CdcError  # noqa: E402
 from cdc_merge.folder_store import FolderStore  # noqa: E402
 from cdc_merge.inputs import assert_unchanged  # noqa: E402
@@ -73,20 +74,26 @@ def merge(question):
     lake = open_store(question["lake"])
     given = question.get("snapshot")
     engine = RowlessEngine(None if given is None else LakeSnapshot(**given), question.get("stop_at"))
+    staging = open_store(question["staging"])
+    patience = question.get("patience")
+    loads = DmsLoads(Patience(**(patience or {})))
     options = MergeOptions(
-        staging=open_store(question["staging"]),
+        staging=staging,
         lake=lake,
         app_id=question["app_id"],
         unfit=question.get("unfit", "fail"),
         mode=question.get("mode", "merge"),
         up_to=question.get("up_to"),
         gap_wait_seconds=question.get("gap_wait_seconds", 300.0),
+        ask_load=None if patience is None else partial(loads.ask, staging),
     )
     answer = {"error": None, "report": None, "stopped": False}
     try:
         wait = question.get("lease_wait_seconds", 30)
         lease_of = partial(merge_lease_of, lake, table, leases.Run(), stop_work=int, wait_seconds=wait)
         report = merge_table(options, table, engine, lease_of)
+        while loads.wait():
+            report = merge_table(options, table, engine, lease_of).after(report)
         answer["report"] = report.to_json() | {"watermark": report.watermark and str(report.watermark)}
     except Stopped:
         answer["stopped"] = True

@@ -10,7 +10,7 @@ import type { Snapshot } from '../../src/core/delta/snapshot.ts';
 import { CdcError } from '../../src/core/errors.ts';
 import { assertUnchanged } from '../../src/core/merge/inputs.ts';
 import { type MergeMode, putPlan, type UnfitPolicy } from '../../src/core/merge/ledger.ts';
-import { lookAtTable } from '../../src/core/merge/look.ts';
+import { type AskLoad, lookAtTable } from '../../src/core/merge/look.ts';
 import { targetSchema } from '../../src/core/merge/target-schema.ts';
 import type { Store } from '../../src/core/store/store.ts';
 import type { CdcMergeChild } from './cdc-merge-child.ts';
@@ -23,6 +23,8 @@ export interface RowlessMerge {
   unfit?: UnfitPolicy;
   mode?: MergeMode;
   upTo?: string | undefined;
+  /** Asks DMS about a load that nobody has called complete. */
+  askLoad?: AskLoad;
 }
 
 /** What a merge came to; the errors' code, message and hint. */
@@ -38,12 +40,12 @@ export async function mergeWithoutRows(
   merge: RowlessMerge,
   before: Snapshot | undefined,
 ): Promise<{ snapshot: Snapshot | undefined; outcome: RowlessOutcome }> {
-  const { staging, lake, table, appId, unfit = 'fail', mode = 'merge', upTo } = merge;
+  const { staging, lake, table, appId, unfit = 'fail', mode = 'merge', upTo, askLoad } = merge;
   let snapshot = before;
   let files = 0;
   try {
     for (;;) {
-      const look = await lookAtTable({ staging, lake, table, appId, mode, upTo }, snapshot);
+      const look = await lookAtTable({ staging, lake, table, appId, mode, upTo, askLoad }, snapshot);
       const { state, next, waiting } = look;
       if (next === undefined)
         return { snapshot, outcome: { error: null, waits: waiting?.reason, waiting: waiting?.detail, files } };
@@ -91,12 +93,23 @@ const pythonAnswer = z.object({
 });
 export type PythonSnapshot = NonNullable<z.infer<typeof pythonAnswer>['snapshot']>;
 
-/** The same by Python. `stopAt`: the batch of this number fails, as one with a row that no engine takes does. */
+/** How long a run of the Glue job asks DMS again; in seconds. */
+export interface Patience {
+  every_seconds?: number;
+  round_seconds?: number;
+  run_seconds?: number;
+  file_seconds?: number;
+}
+
+/**
+ * The same by Python. `stopAt`: the batch of this number fails, as one with a row that no engine takes does. `patience`: it
+ * asks DMS itself, and waits for it so long.
+ */
 export async function mergeWithoutRowsInPython(
   child: CdcMergeChild,
-  merge: RowlessMerge,
+  merge: Omit<RowlessMerge, 'askLoad'>,
   before: PythonSnapshot | undefined,
-  stopAt?: number,
+  { stopAt, patience }: { stopAt?: number | undefined; patience?: Patience } = {},
 ): Promise<{ snapshot: PythonSnapshot | undefined; outcome: RowlessOutcome; stopped: boolean }> {
   const { staging, lake, table, appId, unfit, mode, upTo } = merge;
   const { error, report, stopped, snapshot } = pythonAnswer.parse(
@@ -109,6 +122,7 @@ export async function mergeWithoutRowsInPython(
       mode,
       up_to: upTo,
       stop_at: stopAt,
+      patience,
       // Waiting is compared, not how long one waits.
       gap_wait_seconds: 1e9,
       snapshot: before ?? null,

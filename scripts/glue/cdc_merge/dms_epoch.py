@@ -12,7 +12,7 @@ from .json_fields import Fields
 from .layout import TableName, dms_epoch_folder
 from .load_record import read_load_records
 from .store import Store
-from .times import parse_time
+from .times import dms_time, parse_time
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,12 @@ class DmsEpoch:
     """The number of the definition that the table had."""
     lob_kb: tuple[int, ...]
     """LobMaxSize of each task, in KB, that has written files since; empty where nobody has written it down."""
+    task: str = ""
+    """The replication task that loads or follows."""
+    task_arn: str | None = None
+    """By which DMS is asked how far the load is; None where an earlier version wrote the epoch."""
+    first_run: bool = False
+    """The task had never run before: whatever its statistics show is of this load."""
 
 
 def read_current_dms_epochs(staging: Store, table: TableName) -> list[DmsEpoch] | None:
@@ -63,7 +69,7 @@ def _read_epochs(staging: Store, table: TableName) -> list[DmsEpoch]:
 def _parse(fields: Fields) -> DmsEpoch:
     fields.expect("format", 1)
     # As every version has written them; only checked.
-    fields.text("schema"), fields.text("table"), fields.text("task")
+    fields.text("schema"), fields.text("table")
     return DmsEpoch(
         kind=fields.one_of("kind", "load", "start"),
         started=parse_time(fields.text("started")),
@@ -72,4 +78,21 @@ def _parse(fields: Fields) -> DmsEpoch:
         rows=fields.whole("rows") if fields.has("rows") else None,
         definition=fields.number("definition"),
         lob_kb=tuple(fields.wholes("lob_kb")) if fields.has("lob_kb") else (),
+        task=fields.text("task"),
+        task_arn=fields.text("task_arn") if fields.has("task_arn") else None,
+        first_run=fields.flag("first_run") if fields.has("first_run") else False,
     )
+
+
+def complete_epoch(staging: Store, table: TableName, epoch: DmsEpoch, rows: int | None) -> DmsEpoch | None:
+    """Writes down that its load is complete; None when somebody else has changed the file in this moment."""
+    key = f"{dms_epoch_folder(table)}{dms_time(epoch.started)}.json"
+    tag = staging.tag_of(key)
+    if tag is None:
+        return None
+    document = json.loads(staging.get(key))
+    document["state"] = "complete"
+    if rows is not None:
+        document["rows"] = rows
+    body = json.dumps(document, indent=2, ensure_ascii=False)
+    return _parse(Fields(document)) if staging.put_if_match(key, f"{body}\n", tag) else None

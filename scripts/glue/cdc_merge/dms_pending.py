@@ -91,7 +91,7 @@ def next_dms_batch(
     return (
         DmsBatch(
             epoch=epoch,
-            loads=[] if epoch is None else _loads_of(staged, epoch),
+            loads=[] if epoch is None else loads_of(staged, epoch),
             inputs=inputs,
             before=start.before,
             sequence=_greatest([reached, *(file.scan.greatest if file.scan else None for file in new)]),
@@ -112,8 +112,22 @@ def _next_epoch(staged: DmsTable, state: DmsState | None, options: DmsOptions) -
     return None
 
 
+def open_load(staged: DmsTable, state: DmsState | None) -> DmsEpoch | None:
+    """A load that the table has not had and that nothing says is complete: the newest epoch, for a later one overtakes it."""
+    newest = staged.epochs[-1]
+    if newest.kind != "load" or newest.state == "complete":
+        return None
+    is_pending = state is None or newest.started > state.started
+    return newest if is_pending and not _is_complete(staged, newest) else None
+
+
+def loads_of(staged: DmsTable, epoch: DmsEpoch) -> list[StoredObject]:
+    """Older ones are leftovers. S3 gives whole seconds."""
+    return [one for one in staged.loads if one.modified >= epoch.started.replace(microsecond=0)]
+
+
 def _is_complete(staged: DmsTable, epoch: DmsEpoch) -> bool:
-    loads = _loads_of(staged, epoch)
+    loads = loads_of(staged, epoch)
     # DMS writes no file of an empty table; but that a table is empty must be said.
     if epoch.state == "complete":
         return bool(loads) or epoch.rows is not None
@@ -121,11 +135,6 @@ def _is_complete(staged: DmsTable, epoch: DmsEpoch) -> bool:
         return False
     newest = dms_time(max(one.modified for one in loads))
     return any(file.time > newest for file in staged.files)
-
-
-def _loads_of(staged: DmsTable, epoch: DmsEpoch) -> list[StoredObject]:
-    """Older ones are leftovers. S3 gives whole seconds."""
-    return [one for one in staged.loads if one.modified >= epoch.started.replace(microsecond=0)]
 
 
 def _belongs_to(file: DmsFile, started: datetime) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .batch import PreparedBatch, prepare_batch
 from .change_number import number_in_run
 from .dms_batch import prepare_dms_batch
 from .dms_epoch import DmsEpoch, read_current_dms_epochs
-from .dms_pending import DmsBatch, DmsOptions, next_dms_batch
+from .dms_pending import DmsBatch, DmsOptions, loads_of, next_dms_batch, open_load
 from .dms_staged import KnownScans, read_dms_table
 from .errors import CdcError
 from .lake_snapshot import LakeSnapshot
@@ -18,8 +18,12 @@ from .ledger import Plan, read_state, standing_of
 from .load_record import LoadRecord
 from .pending import NextBatch, Waiting, next_batch
 from .staged import KnownRanges, read_staged
-from .store import Store
+from .store import Store, StoredObject
 from .up_to import find_up_to
+
+
+AskLoad = Callable[[TableName, DmsEpoch, list[StoredObject]], "DmsEpoch | str | None"]
+"""Asks DMS about a load that nobody has called complete (DmsLoads.ask). It answers whatever happens."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class LookOptions:
     """The key of a change file or load file in staging: what is pending before it comes first, nothing after it."""
     load_complete: bool = False
     """A load of DMS counts although nobody has recorded that it is complete."""
+    ask_load: AskLoad | None = None
     replay_wait_seconds: float = 600.0
     """How long what a resumed task of DMS repeats waits for its end."""
 
@@ -131,6 +136,13 @@ def _look_at_dms(
     staging, lake = options.staging, options.lake
     before = None if state is None else state.dms
     staged = read_dms_table(staging, table, epochs, before, known)
+    opened = None if options.load_complete or options.ask_load is None else open_load(staged, before)
+    answer = None
+    if opened is not None and options.ask_load is not None:
+        answer = options.ask_load(table, opened, loads_of(staged, opened))
+    if isinstance(answer, DmsEpoch):
+        # What DMS wrote last may have come since the listing.
+        staged = read_dms_table(staging, table, [*epochs[:-1], answer], before, known)
     keys = {one.key for one in [*(file.found for file in staged.files), *staged.loads]}
     if options.up_to is not None and options.up_to not in keys:
         raise CdcError(
@@ -150,6 +162,8 @@ def _look_at_dms(
             replay_wait_seconds=options.replay_wait_seconds,
         ),
     )
+    if waiting is not None and waiting.reason == "loading" and isinstance(answer, str):
+        waiting = replace(waiting, detail=f"{waiting.detail} ({answer})")
     if batch is None:
         return TableLook(snapshot, state, None, waiting)
     policies = {"app_id": options.app_id, "unfit": options.unfit, "mode": options.mode}

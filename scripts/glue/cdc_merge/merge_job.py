@@ -7,15 +7,18 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from pyspark.sql import SparkSession
 
+from .dms_loads import DmsLoads
 from .errors import CdcError
 from .glue_run import glue_run_is_over
 from .job_arguments import JobArguments
 from .layout import TableName, name_of_folder
 from .lease import Lease, Run
+from .look import AskLoad
 from .merge_lease import merge_lease_of
 from .merge_table import MergeOptions, TableReport, merge_table
 from .names import parse_staged_name
@@ -34,6 +37,7 @@ def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], N
     engine = SparkEngine(spark, lake)
     run = _run_of(arguments, engine)
     tables = _choose(arguments, staging)
+    loads = DmsLoads()
     reports: dict[TableName, TableReport] = {}
     failures: dict[TableName, dict[str, Any]] = {}
     # How many tables were found with nothing pending since the run's last commit. A file of one table may land while
@@ -41,16 +45,18 @@ def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], N
     quiet = 0
     for table in itertools.cycle(tables):
         if quiet == len(tables):
-            break
+            if not loads.wait():
+                break
+            quiet = 0
         quiet += 1
         if table in failures:
             continue
         started = time.monotonic()
         try:
-            report = _merge(arguments, table, staging, lake, engine, run, log)
+            report = _merge(arguments, table, staging, lake, engine, run, partial(loads.ask, staging), log)
             if report.batches > 0:
                 quiet = 0
-            if report.batches > 0 or table not in reports:
+            if report.batches > 0 or table not in reports or report.waiting != reports[table].waiting:
                 log(_sentence(report))
             reports[table] = report.after(reports[table]) if table in reports else report
         except CdcError as error:
@@ -95,6 +101,7 @@ def _merge(
     lake: Store,
     engine: SparkEngine,
     run: Run,
+    ask_load: AskLoad,
     log: Callable[[str], None],
 ) -> TableReport:
     def lease() -> AbstractContextManager[Lease]:
@@ -116,6 +123,7 @@ def _merge(
         mode=arguments.mode_of(table),
         up_to=arguments.file,
         load_complete=arguments.load_complete,
+        ask_load=ask_load,
         log=log,
     )
     return merge_table(options, table, engine, lease)

@@ -6,6 +6,8 @@ import { openRunOnAws } from '../../cli/open-aws.ts';
 import { sayError } from '../../cli/say-error.ts';
 import { formatTableName, type TableName } from '../../core/change.ts';
 import type { Config } from '../../core/config.ts';
+import type { AskLoad } from '../../core/merge/look.ts';
+import { askDmsLoad } from '../../core/pipeline/aws-run/ask-dms-load.ts';
 import { type Merging, mergeOnGlue } from '../../core/pipeline/aws-run/follow-glue-run.ts';
 import { openNamedJob } from '../../core/pipeline/aws-run/named-job.ts';
 import { findArrival } from '../../core/pipeline/aws-run/trigger.ts';
@@ -31,6 +33,11 @@ interface GlueMergeOptions {
 }
 
 type GlueMerging = Merging & { config: Config };
+
+/** For an engine on this machine; the account is asked only where a load of DMS is open. */
+export function askLoadFrom(context: Context): AskLoad {
+  return askDmsLoad(() => openRunOnAws(context));
+}
 
 /** By the job that `init` made. */
 export async function mergeOnAws(options: GlueMergeOptions, context: Context): Promise<GlueMergeReport> {

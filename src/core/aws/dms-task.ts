@@ -201,9 +201,11 @@ export interface TableStatistics extends TableName {
   updatedAt: Date | undefined;
 }
 
+/** Of all tables of the task, or of one; DMS may take the name for a pattern. */
 export async function tableStatistics(
   session: AwsSession,
   task: Pick<ReplicationTask, 'arn' | 'name'>,
+  one?: TableName,
 ): Promise<TableStatistics[]> {
   const tables: TableStatistics[] = [];
   let marker: string | undefined;
@@ -212,6 +214,7 @@ export async function tableStatistics(
       dmsClientFor(session).send(
         new DescribeTableStatisticsCommand({
           ReplicationTaskArn: task.arn,
+          ...(one === undefined ? {} : { Filters: tableFilters(one) }),
           ...(marker === undefined ? {} : { Marker: marker }),
         }),
         options,
@@ -236,6 +239,13 @@ export async function tableStatistics(
     marker = reply.Marker;
   } while (marker !== undefined && marker !== '');
   return tables;
+}
+
+function tableFilters({ schema, table }: TableName): { Name: string; Values: string[] }[] {
+  return [
+    { Name: 'schema-name', Values: [schema] },
+    { Name: 'table-name', Values: [table] },
+  ];
 }
 
 /** DMS takes ten at a time, of a task that runs. */

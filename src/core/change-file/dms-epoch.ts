@@ -17,6 +17,10 @@ export interface DmsEpoch extends TableName {
   started: Date;
   /** The replication task that loads or follows. */
   task: string;
+  /** Its ARN, by which a merge asks DMS how far the load is; absent where an earlier version wrote the epoch. */
+  taskArn?: string | undefined;
+  /** The task had never run before: whatever its statistics show is of this load. */
+  firstRun?: boolean | undefined;
   state: 'loading' | 'complete';
   /** The same task keeps the table's changes back until the load is complete: then a change file says that it is. */
   caches: boolean;
@@ -35,6 +39,8 @@ const epochFile = z.object({
   kind: z.enum(['load', 'start']),
   started: z.iso.datetime().transform((text) => new Date(text)),
   task: z.string(),
+  task_arn: z.string().optional(),
+  first_run: z.boolean().optional(),
   state: z.enum(['loading', 'complete']),
   caches: z.boolean(),
   rows: z.number().optional(),
@@ -50,10 +56,12 @@ export function dmsTime(time: Date): string {
 
 /** Writes it, or replaces it when its state has changed. */
 export async function putDmsEpoch(staging: Pick<Store, 'put'>, epoch: DmsEpoch): Promise<void> {
-  const { started, definition, lobKb, ...rest } = epoch;
+  const { started, definition, lobKb, taskArn, firstRun, ...rest } = epoch;
   const body = {
     format: 1,
     ...rest,
+    ...(taskArn === undefined ? {} : { task_arn: taskArn }),
+    ...(firstRun === true ? { first_run: true } : {}),
     started: started.toISOString(),
     definition: formatChangeNumber(definition),
     ...(lobKb === undefined ? {} : { lob_kb: lobKb }),
@@ -69,8 +77,14 @@ export async function readDmsEpochs(
   const epochs = await Promise.all(
     (await staging.list(dmsEpochFolder(table))).map(async ({ key }) => {
       try {
-        const { format: _, lob_kb: lobKb, ...epoch } = epochFile.parse(JSON.parse((await staging.get(key)).toString()));
-        return { ...epoch, ...(lobKb === undefined ? {} : { lobKb }) };
+        const parsed = epochFile.parse(JSON.parse((await staging.get(key)).toString()));
+        const { format: _, lob_kb: lobKb, task_arn: taskArn, first_run: firstRun, ...epoch } = parsed;
+        return {
+          ...epoch,
+          ...(lobKb === undefined ? {} : { lobKb }),
+          ...(taskArn === undefined ? {} : { taskArn }),
+          ...(firstRun === undefined ? {} : { firstRun }),
+        };
       } catch (cause) {
         throw new CdcError(
           'epoch.corrupt',

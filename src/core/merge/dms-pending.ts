@@ -128,6 +128,14 @@ function nextEpoch(
   return later.findLast((epoch) => epoch.kind === 'start' || loadComplete === true || isComplete(staged, epoch));
 }
 
+/** A load that the table has not had and that nothing says is complete: the newest epoch, for a later one overtakes it. */
+export function openLoad(staged: DmsStaged, state: DmsState | undefined): DmsEpoch | undefined {
+  const newest = staged.epochs.at(-1);
+  if (newest?.kind !== 'load' || newest.state === 'complete') return undefined;
+  const isPending = state === undefined || newest.started > state.epoch.started;
+  return isPending && !isComplete(staged, newest) ? newest : undefined;
+}
+
 function isComplete(staged: DmsStaged, epoch: DmsEpoch): boolean {
   const loads = loadsOf(staged, epoch);
   // DMS writes no file of an empty table; but that a table is empty must be said.

@@ -9,7 +9,7 @@ import type { Snapshot } from '../delta/snapshot.ts';
 import { CdcError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { prepareDmsBatch } from './dms-batch.ts';
-import { type DmsBatch, nextDmsBatch } from './dms-pending.ts';
+import { type DmsBatch, nextDmsBatch, openLoad } from './dms-pending.ts';
 import { type KnownScans, readCurrentDmsEpochs, readDmsTable } from './dms-staged.ts';
 import type { MergeMode, Plan, UnfitPolicy } from './ledger.ts';
 import { readState } from './ledger.ts';
@@ -25,6 +25,12 @@ import {
 import { type PreparedBatch, prepareBatch } from './prepare-batch.ts';
 import { readStaged } from './staged.ts';
 import { findUpTo } from './up-to.ts';
+
+/** The epoch of a load, complete by now and written down as that; or why it is not, in a few words. */
+export type LoadAnswer = { epoch: DmsEpoch } | { why: string };
+
+/** Asks DMS about a load that nobody has called complete. It answers whatever happens: one table holds up no other. */
+export type AskLoad = (epoch: DmsEpoch) => Promise<LoadAnswer>;
 
 export interface LookOptions {
   staging: Store;
@@ -46,6 +52,7 @@ export interface LookOptions {
   knownScans?: KnownScans | undefined;
   /** A load of DMS counts although nobody has recorded that it is complete. */
   loadComplete?: boolean | undefined;
+  askLoad?: AskLoad | undefined;
   /** How long what a resumed task of DMS repeats waits for its end; 10 minutes unless told. */
   replayWaitMs?: number | undefined;
 }
@@ -121,13 +128,17 @@ function newestOf({ files, records }: Staged): ChangeNumber | undefined {
 
 async function lookAtDms(options: LookOptions, state: Plan | undefined, epochs: DmsEpoch[]): Promise<TableLook> {
   const { staging, lake, table: name, appId, upTo, loadComplete, replayWaitMs, mode = 'merge' } = options;
-  const definitions = await readDefinitions(staging, name);
-  const table = await readDmsTable(staging, name, {
-    epochs,
-    definitions,
+  const given = {
+    definitions: await readDefinitions(staging, name),
     state: state?.dms,
     known: options.knownScans ?? new Map(),
-  });
+  };
+  let table = await readDmsTable(staging, name, { ...given, epochs });
+  const open = loadComplete === true ? undefined : openLoad(table, state?.dms);
+  const answer = open && (await options.askLoad?.(open));
+  // What DMS wrote last may have come since the listing.
+  if (answer !== undefined && 'epoch' in answer)
+    table = await readDmsTable(staging, name, { ...given, epochs: [...epochs.slice(0, -1), answer.epoch] });
   if (upTo !== undefined && ![...table.files, ...table.loads].some(({ key }) => key === upTo))
     throw new CdcError(
       'file.unknown',
@@ -144,7 +155,10 @@ async function lookAtDms(options: LookOptions, state: Plan | undefined, epochs: 
   const applied = new Set(state?.dms?.applied.map((file) => file.name));
   return {
     state,
-    waiting,
+    waiting:
+      waiting?.reason === 'loading' && answer !== undefined && 'why' in answer
+        ? { ...waiting, detail: `${waiting.detail} (${answer.why})` }
+        : waiting,
     pendingFiles,
     oldest: pendingFiles === 0 ? undefined : oldestOf(table.files.filter((file) => !applied.has(file.name))),
     next: batch && {

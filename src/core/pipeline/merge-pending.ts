@@ -5,6 +5,7 @@ import { formatTableName, type TableName } from '../change.ts';
 import { nameOfFolder } from '../change-file/layout.ts';
 import { type Engine, withEngine } from '../engine/engine.ts';
 import { CancelledError, CdcError, messageOf, throwIfCancelled } from '../errors.ts';
+import type { AskLoad } from '../merge/look.ts';
 import { mergeTable, type TableMergeReport } from '../merge/merge-table.ts';
 import { pendingState } from '../merge/table-state.ts';
 import { didYouMean } from '../nearest-word.ts';
@@ -49,6 +50,8 @@ export interface MergePendingOptions {
   takeOver?: boolean;
   /** Loads of DMS count although nobody has recorded that they are complete. */
   loadComplete?: boolean;
+  /** Asks DMS about loads that nobody has called complete. */
+  askLoad?: AskLoad | undefined;
   progress: Progress;
   signal: AbortSignal;
 }
@@ -87,9 +90,9 @@ export async function countPending(
 async function mergeOne(
   options: Omit<MergePendingOptions, 'tables'> & { engine: Engine; table: TableName; look?: TableLook },
 ): Promise<MergeOutcome> {
-  const { pipeline, table, engine, upTo, takeOver = false, loadComplete, look, progress, signal } = options;
+  const { pipeline, table, engine, upTo, takeOver = false, loadComplete, askLoad, look, progress, signal } = options;
   try {
-    const more = { engine, upTo, takeOver, loadComplete, progress, signal, ...look };
+    const more = { engine, upTo, takeOver, loadComplete, askLoad, progress, signal, ...look };
     return { table, report: await mergeTable({ ...pipeline.mergeOf(table), ...more }) };
   } catch (error) {
     if (!(error instanceof CdcError) || error instanceof CancelledError) throw error;

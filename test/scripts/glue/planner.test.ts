@@ -111,7 +111,7 @@ async function runCase(one: MergeCase, child: CdcMergeChild): Promise<void> {
     const stopAt = here instanceof CdcError && ROWS.has(here.code) ? planned : undefined;
     for (const { key } of await lake.list(`${tableFolder(table)}_cdc/quarantine/`))
       await theirs.lake.put(key, await lake.get(key));
-    const there = await mergeWithoutRowsInPython(child, theirs, snapshot, stopAt);
+    const there = await mergeWithoutRowsInPython(child, theirs, snapshot, { stopAt });
     expect(await plansOf(theirs.lake, table)).toEqual(plans);
     if (here instanceof CdcError) {
       expect(there.stopped).toBe(stopAt !== undefined);

@@ -49,6 +49,10 @@ export interface AwsControl {
   task_repeats?: number;
   /** Seconds after which S3's event comes again to a function that failed. */
   event_retry_seconds?: number | null;
+  /** What DMS says of a table (`shop.orders`), over what its task has done; `times`: so often only. */
+  statistics?: Record<string, Record<string, string | number | boolean>>;
+  /** So many tables a page of DescribeTableStatistics. */
+  statistics_page?: number;
   /** The tables that wildcards of table mappings find at the source; tasks that move data ask it. */
   tables?: [schema: string, table: string][];
   /** So often each role is refused by the services that are handed it: IAM has not told everybody yet. */

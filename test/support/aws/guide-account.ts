@@ -17,6 +17,7 @@ import { type AwsEmulator, type AwsEmulatorOptions, startAwsEmulator } from './e
 
 const NODE_MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url));
 const NAME = 'guide-abcd';
+const PERSONS = 'SELECT PersonId, FullName, City FROM ahmad_schema.Persons ORDER BY PersonId';
 
 export class GuideAccount {
   readonly aws: AwsEmulator;
@@ -98,8 +99,7 @@ export class GuideAccount {
 
   /** The lake table of the guide, and what the source has. */
   async bothRows(): Promise<{ lake: unknown; source: unknown }> {
-    const sql = 'SELECT PersonId, FullName, City FROM ahmad_schema.Persons ORDER BY PersonId';
-    return { lake: await this.json('query', sql), source: await this.#ask(sql) };
+    return { lake: await this.json('query', PERSONS), source: await this.#ask(PERSONS) };
   }
 
   /** RDS refuses whoever comes without TLS. */
@@ -127,13 +127,24 @@ export class GuideAccount {
 
   /** Waits until the lake has what the source has, though nobody asks for a merge. */
   async mergedByItself(): Promise<void> {
+    const source = JSON.parse(JSON.stringify(await this.#ask(PERSONS)));
     // Asked for rows only when a run has ended: a query a second would take a core from what it waits for.
     for (let ended = 0; ; ) {
       ended = (await this.runs(ended + 1)).length;
-      const { lake, source } = await this.bothRows();
-      if (isDeepStrictEqual(lake, JSON.parse(JSON.stringify(source)))) break;
+      // Until its load is merged there is no table.
+      const { code, stdout } = await this.cdc('query', PERSONS, '--json');
+      if (code === 0 && isDeepStrictEqual(JSON.parse(stdout), source)) break;
     }
     expect(new Set(await this.runs(1))).toEqual(new Set(['SUCCEEDED']));
+  }
+
+  /** Waits until DMS shows every table as loaded and followed. */
+  async loaded(): Promise<void> {
+    for (const deadline = Date.now() + 60_000; ; ) {
+      const { tables } = await this.json('status');
+      if (tables.length > 0 && tables.every(({ state }: { state: string }) => state === 'following')) return;
+      if (Date.now() > deadline) throw new Error(`the task shows ${JSON.stringify(tables)}`);
+    }
   }
 
   /** Waits until so many files lie in staging that are not merged. */

@@ -76,7 +76,7 @@ async function reloadWithin(run: AwsRun, { name }: ReplicationTask, tables: read
   const before = new Map((await of()).map((table) => [formatTableName(table), table.loadEndedAt?.getTime()]));
   const recorded = await recordDefinitions(run, tables);
   // A change file that comes meanwhile need not say that the reload is complete.
-  await recordLoads(run, { tables, task: name, caches: false, recorded, lobKb: lobLimitOf(task.settings) });
+  await recordLoads(run, { tables, task, caches: false, recorded, lobKb: lobLimitOf(task.settings) });
   await reloadTables(session, task, tables);
   for (let looks = 0; ; looks++) {
     throwIfCancelled(session.signal);
@@ -132,7 +132,7 @@ async function reloadBeside(
   if (made === undefined)
     throw new CdcError('task.gone', `reloading: the task ${name} has gone`, { hint: 'cdc reload' });
   const recorded = await recordDefinitions(run, tables);
-  await recordLoads(run, { tables, task: name, caches: false, recorded, lobKb: lobLimitOf(settings) });
+  await recordLoads(run, { tables, task: made, caches: false, recorded, lobKb: lobLimitOf(settings) });
   if (follower !== undefined) await recordLobLimit(run, { tables, lobKb: lobLimitOf(follower.settings) });
   await startTask(session, made, 'start-replication');
   const { task, tables: seen } = await watchTask(run, { name, before: made, expected: tables.map(formatTableName) });

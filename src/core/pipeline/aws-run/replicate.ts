@@ -256,7 +256,7 @@ async function recordBefore(
     lobKb,
   }: { task: ReplicationTask; tables: readonly TableName[]; recorded: Recorded; lobKb: number },
 ): Promise<void> {
-  const work = { task: task.name, recorded, lobKb };
+  const work = { task, recorded, lobKb };
   if (task.kind === 'cdc') await recordStarts(run, { ...work, tables });
   else {
     const statistics = task.startedAt === undefined ? [] : await recordLoaded(run, task);

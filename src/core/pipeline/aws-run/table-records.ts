@@ -1,6 +1,6 @@
 /** What merge cannot see in the files of DMS, written down beside them: each table's columns, and when its load began and ended. */
 
-import type { TableStatistics } from '../../aws/dms-task.ts';
+import type { ReplicationTask, TableStatistics } from '../../aws/dms-task.ts';
 import { formatTableName, type TableName } from '../../change.ts';
 import { readDefinitions } from '../../change-file/definitions.ts';
 import { type DmsEpoch, putDmsEpoch, readDmsEpochs } from '../../change-file/dms-epoch.ts';
@@ -10,6 +10,7 @@ import { tableRuleFor } from '../../config.ts';
 import { defineTable, definitionToJson, type TableDefinition } from '../../table-definition.ts';
 import type { AwsRun } from './run.ts';
 import { readSourceTables } from './source-view.ts';
+import { tableTroubles } from './task-outcome.ts';
 
 /** The number of each table's definition by its name. */
 export type Recorded = Map<string, ChangeNumber>;
@@ -50,19 +51,20 @@ function contentOf({ number: _, ...definition }: TableDefinition): string {
   return JSON.stringify(definitionToJson({ number: 0n, ...definition }));
 }
 
+interface LoadWork {
+  tables: readonly TableName[];
+  task: Pick<ReplicationTask, 'name' | 'arn' | 'startedAt'>;
+  recorded: Recorded;
+  lobKb: number;
+}
+
 /** Before DMS is told to load them. `caches`: the task that loads also follows them. */
-export async function recordLoads(
-  run: AwsRun,
-  work: { tables: readonly TableName[]; task: string; caches: boolean; recorded: Recorded; lobKb: number },
-): Promise<void> {
+export async function recordLoads(run: AwsRun, work: LoadWork & { caches: boolean }): Promise<void> {
   await recordEpochs(run, { ...work, kind: 'load', state: 'loading' });
 }
 
 /** Before DMS is told to follow them: those that were never loaded begin empty. */
-export async function recordStarts(
-  run: AwsRun,
-  work: { tables: readonly TableName[]; task: string; recorded: Recorded; lobKb: number },
-): Promise<void> {
+export async function recordStarts(run: AwsRun, work: LoadWork): Promise<void> {
   const tables: TableName[] = [];
   for (const table of work.tables) if ((await readDmsEpochs(run.staging, table)).length === 0) tables.push(table);
   await recordEpochs(run, { ...work, tables, kind: 'start', state: 'complete', caches: false });
@@ -82,22 +84,26 @@ export async function tablesToLoad(
   return wanted;
 }
 
-async function recordEpochs(
-  run: AwsRun,
-  work: Pick<DmsEpoch, 'kind' | 'state' | 'task' | 'caches'> & {
-    tables: readonly TableName[];
-    recorded: Recorded;
-    lobKb: number;
-  },
-): Promise<void> {
-  const { tables, recorded, kind, state, task, caches, lobKb } = work;
+async function recordEpochs(run: AwsRun, work: LoadWork & Pick<DmsEpoch, 'kind' | 'state' | 'caches'>): Promise<void> {
+  const { tables, recorded, kind, state, caches, lobKb } = work;
+  const task = { task: work.task.name, taskArn: work.task.arn, firstRun: work.task.startedAt === undefined };
   if (tables.length === 0) return;
   // Of the bucket's clock, which also dates the LOAD files.
   const started = await run.staging.now();
   for (const { schema, table } of tables) {
     const definition = recorded.get(formatTableName({ schema, table }));
     if (definition === undefined) throw new Error(`${schema}.${table} has no definition`);
-    await putDmsEpoch(run.staging, { schema, table, kind, state, started, task, caches, definition, lobKb: [lobKb] });
+    await putDmsEpoch(run.staging, {
+      schema,
+      table,
+      kind,
+      state,
+      started,
+      ...task,
+      caches,
+      definition,
+      lobKb: [lobKb],
+    });
   }
 }
 
@@ -123,14 +129,26 @@ export async function recordComplete(
 ): Promise<void> {
   const { task, tables, isCertain = false, countsAll = false } = work;
   for (const table of tables) {
-    if (!isCompleted(table)) continue;
     const epoch = (await readDmsEpochs(run.staging, table)).at(-1);
     if (epoch === undefined || epoch.task !== task || epoch.state === 'complete') continue;
-    // An earlier load of the table says nothing of this one.
-    if (!isCertain && (table.loadEndedAt === undefined || table.loadEndedAt < wholeSecond(epoch.started))) continue;
-    const rows = (countsAll || table.isReloaded) && table.loadRows > 0 ? {} : { rows: table.loadRows };
-    await putDmsEpoch(run.staging, { ...epoch, state: 'complete', ...rows });
+    if (whyIncomplete(epoch, table, isCertain) === undefined)
+      await putDmsEpoch(run.staging, completed(epoch, table, countsAll));
   }
+}
+
+/** Undefined when the table's statistics say that the load of the epoch is complete. */
+export function whyIncomplete(epoch: DmsEpoch, table: TableStatistics, isCertain = false): string | undefined {
+  const [trouble] = tableTroubles([table]);
+  if (trouble !== undefined) return trouble.reason;
+  if (!isCompleted(table)) return `DMS says: ${table.state}`;
+  // An earlier load of the table says nothing of this one.
+  const isOfThis = table.loadEndedAt !== undefined && table.loadEndedAt >= wholeSecond(epoch.started);
+  return isCertain || epoch.firstRun === true || isOfThis ? undefined : 'DMS shows an earlier load of it';
+}
+
+export function completed(epoch: DmsEpoch, table: TableStatistics, countsAll = false): DmsEpoch {
+  const rows = (countsAll || table.isReloaded) && table.loadRows > 0 ? {} : { rows: table.loadRows };
+  return { ...epoch, state: 'complete', ...rows };
 }
 
 function isCompleted({ state }: TableStatistics): boolean {

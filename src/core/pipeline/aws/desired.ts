@@ -1,5 +1,6 @@
 /** What a pipeline on AWS consists of, from its configuration and the facts of the account. Pure: nothing is asked of AWS. */
 
+import { PIPELINE_TAG } from '../../aws/tags.ts';
 import type { Config } from '../../config.ts';
 import type { JobPackage } from '../aws-run/job-package.ts';
 import type { LambdaPackage } from '../aws-run/lambda-package.ts';
@@ -145,6 +146,13 @@ export function desiredResources(options: {
           },
           // Whether a run that holds a lease is over.
           { Effect: 'Allow', Action: ['glue:GetJobRun'], Resource: arn('glue', `job/${names.job}`) },
+          // Whether a load is complete. DMS draws the ARN of a task at random; whose it is says its tag.
+          {
+            Effect: 'Allow',
+            Action: ['dms:DescribeTableStatistics'],
+            Resource: arn('dms', 'task:*'),
+            Condition: { StringEquals: { [`aws:ResourceTag/${PIPELINE_TAG}`]: config.name } },
+          },
           {
             Effect: 'Allow',
             Action: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'],

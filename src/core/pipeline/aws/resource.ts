@@ -89,7 +89,14 @@ export interface OwnRole {
   description: string;
   /** The service that takes the role; one of a region is another principal than the service at large. */
   service: string;
-  statements: readonly { Effect: 'Allow'; Action: readonly string[]; Resource: string | readonly string[] }[];
+  statements: readonly Statement[];
+}
+
+export interface Statement {
+  Effect: 'Allow';
+  Action: readonly string[];
+  Resource: string | readonly string[];
+  Condition?: Readonly<Record<'StringEquals', Readonly<Record<string, string>>>>;
 }
 
 export interface Resource {

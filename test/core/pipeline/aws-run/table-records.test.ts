@@ -13,7 +13,7 @@ import {
 import { defineTable, definitionToJson } from '../../../../src/core/table-definition.ts';
 import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
 import { startTestServer, type TestServer } from '../../../support/servers.ts';
-import { table as statistics } from './tasks.ts';
+import { table as statistics, task } from './tasks.ts';
 import { alterAnswers, hasWorld, makeWorld, testConfig, type World } from './world.ts';
 
 const ORDERS = { schema: 'shop', table: 'orders' };
@@ -141,7 +141,8 @@ describe.skipIf(!(await hasWorld()))('what replicate on AWS writes down for the 
 
   test('what the statistics show of an earlier load completes none that was begun since', async () => {
     const recorded = await recordDefinitions(world.run, [ORDERS]);
-    await recordLoads(world.run, { tables: [ORDERS], task: 't', caches: true, recorded, lobKb: 32 });
+    const ran = task({ name: 't', startedAt: new Date(0) });
+    await recordLoads(world.run, { tables: [ORDERS], task: ran, caches: true, recorded, lobKb: 32 });
     const [began] = await readDmsEpochs(world.staging, ORDERS);
     const ended = (ms: number) => statistics('orders', { loadEndedAt: new Date((began?.started.getTime() ?? 0) + ms) });
     await recordComplete(world.run, { task: 't', tables: [ended(-60_000)] });

@@ -17,6 +17,10 @@ NOTHING_TOLD = {
     "task_repeats": 0,
     # seconds after which S3's event comes again to a function that failed, twice; None: it does not
     "event_retry_seconds": None,
+    # what DMS says of a table, over what its task has done: {"schema.table": {"TableState": ...}}; with "times" so often only
+    "statistics": {},
+    # so many rows of DescribeTableStatistics a page
+    "statistics_page": 100,
     # the tables of the source, [[schema, table], ...], that wildcards of table mappings find (a task that really runs asks the source)
     "tables": [],
     # a role is refused so many times by the first service that uses it: IAM has not told everybody yet

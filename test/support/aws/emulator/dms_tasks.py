@@ -5,6 +5,7 @@ They move data where dms_runs.py is given a command; else their states go on by 
 
 import fnmatch
 import json
+import re
 import time
 
 from moto.logs.models import logs_backends
@@ -12,7 +13,7 @@ from moto.logs.models import logs_backends
 from common import TOLD, fault, random_id
 from dms import Resource, combination, mixed_in
 from dms_runs import progress_of, statistics_of, tell_process
-from iam import can_assume
+from iam import can_assume, may
 
 STATES = [
     ("creating", "ready"),
@@ -269,14 +270,34 @@ class Tasks:
 
     def describe_table_statistics(self):
         task = self.task()
+        arn = task.document["ReplicationTaskArn"]
+        self.refuse_glue_without_right("dms:DescribeTableStatistics", arn)
+        rows = [{**row, **told_of(row)} for row in self.statistics(task)]
+        for each in self.given.get("Filters") or []:
+            key = {"schema-name": "SchemaName", "table-name": "TableName", "table-state": "TableState"}.get(each["Name"])
+            if key is None:
+                raise fault("InvalidParameterValueException", f"Unrecognized filter name: {each['Name']}")
+            rows = [row for row in rows if row[key] in each["Values"]]
+        start = int(self.given.get("Marker") or 0)
+        end = start + (self.given.get("MaxRecords") or TOLD["statistics_page"])
+        marker = {"Marker": str(end)} if len(rows) > end else {}
+        return self.answer(ReplicationTaskArn=arn, TableStatistics=rows[start:end], **marker)
+
+    def refuse_glue_without_right(self, action, arn):
+        """A run of a Glue job has no more rights than its role."""
+        caller = re.search(r"Credential=glue\.([^/]+)/", self.headers.get("Authorization", ""))
+        tags = {tag["Key"]: tag["Value"] for tag in self.dms_backend.tagger.list_tags_for_resource(arn)["Tags"]}
+        if caller and not may(self.current_account, caller[1], action, arn, tags):
+            raise fault("AccessDeniedException", f"{caller[1]} is not authorized to perform: {action} on resource: {arn}")
+
+    def statistics(self, task):
         if "tables" in task.hidden:
-            rows = [statistics_of(table) for table in task.hidden["tables"].values()]
-            return self.answer(ReplicationTaskArn=task.document["ReplicationTaskArn"], TableStatistics=rows)
+            return [statistics_of(table) for table in task.hidden["tables"].values()]
         counts = (
             "Inserts Deletes Updates Ddls AppliedInserts AppliedDeletes AppliedUpdates AppliedDdls "
             "FullLoadRows FullLoadCondtnlChkFailedRows FullLoadErrorRows"
         ).split()
-        rows = [
+        return [
             {
                 "SchemaName": schema,
                 "TableName": table,
@@ -288,7 +309,6 @@ class Tasks:
             }
             for schema, table in self.tables_of(task)
         ]
-        return self.answer(ReplicationTaskArn=task.document["ReplicationTaskArn"], TableStatistics=rows)
 
     def reload_tables(self):
         task = self.task()
@@ -298,6 +318,15 @@ class Tasks:
             wanted = self.given["TablesToReload"]
             tell_process(task, {"reload": [[table["SchemaName"], table["TableName"]] for table in wanted]})
         return self.answer(ReplicationTaskArn=task.document["ReplicationTaskArn"])
+
+
+def told_of(row):
+    told = TOLD["statistics"].get(f"{row['SchemaName']}.{row['TableName']}", {})
+    if told.get("times") == 0:
+        return {}
+    if "times" in told:
+        told["times"] -= 1
+    return {key: value for key, value in told.items() if key != "times"}
 
 
 def with_server_settings(given, instance, arn):

@@ -209,7 +209,8 @@ def start_script(job, run, command):
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{os.environ.get('MOTO_PORT', '5000')}",
             "AWS_REGION": job.backend.region_name,
             "AWS_DEFAULT_REGION": job.backend.region_name,
-            "AWS_ACCESS_KEY_ID": "glue",
+            # Its role, as dms_tasks.py knows it again.
+            "AWS_ACCESS_KEY_ID": f"glue.{str(job.role).split('/')[-1]}",
             "AWS_SECRET_ACCESS_KEY": "glue",
             "PYTHONPATH": os.pathsep.join([*zips, *filter(None, [os.environ.get("PYTHONPATH")])]),
         },

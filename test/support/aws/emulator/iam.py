@@ -55,12 +55,13 @@ def trusted_services(role):
     return services
 
 
-def may(account, name_or_arn, action, resource):
-    """Whether the role's own policies allow the action; conditions are taken as met."""
+def may(account, name_or_arn, action, resource, tags=None):
+    """Whether the role's own policies allow the action. Conditions are taken as met, but those on the resource's tags where
+    these are given."""
     role = role_of(account, name_or_arn)
     if role is None:
         return False
-    return any(allows(document, action, resource) for document in policies_of(role))
+    return any(allows(document, action, resource, tags) for document in policies_of(role))
 
 
 def policies_of(role):
@@ -71,14 +72,22 @@ def policies_of(role):
         yield json.loads(document) if isinstance(document, str) else document
 
 
-def allows(document, action, resource):
+def allows(document, action, resource, tags=None):
     statements = [
         {key: value for key, value in statement.items() if key != "Condition"}
         for statement in as_list(document["Statement"])
-        if not (statement["Effect"] == "Deny" and "Condition" in statement)
+        if not (statement["Effect"] == "Deny" and "Condition" in statement) and has_tags(statement, tags)
     ]
     policy = IAMPolicy(json.dumps({"Statement": statements}))
     return policy.is_action_permitted(action, resource) == PermissionResult.PERMITTED
+
+
+def has_tags(statement, tags):
+    wanted = statement.get("Condition", {}).get("StringEquals", {})
+    name = "aws:ResourceTag/"
+    return tags is None or all(
+        tags.get(key[len(name) :]) in as_list(value) for key, value in wanted.items() if key.startswith(name)
+    )
 
 
 def as_list(value):
