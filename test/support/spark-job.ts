@@ -27,16 +27,14 @@ export interface SparkJobOptions {
   words?: readonly string[];
   /** Python starts Spark's JVM, so that a signal to the process is one to Python. */
   pythonFirst?: boolean;
-  /** It can read and write s3://. */
-  withS3?: boolean;
 }
 
 /** Merges what a table of the pipeline `shop` has pending. Killed with the test if it still runs then. */
 export async function startSparkJob(
   table: StagedTable,
-  { env = {}, words = [], pythonFirst = false, withS3 = false }: SparkJobOptions = {},
+  { env = {}, words = [], pythonFirst = false }: SparkJobOptions = {},
 ): Promise<SparkJob> {
-  const starts = pythonFirst ? await pythonStarts(withS3) : { line: await sparkSubmit({}, { withS3 }), env: {} };
+  const starts = pythonFirst ? await pythonStarts() : { line: await sparkSubmit({}), env: {} };
   const [command = '', ...submit] = shellWords(starts.line);
   const places = ['--staging', table.staging.location, '--lake', table.lake.location, '--pipeline', 'shop'];
   // A group of its own, so that it can be killed as a whole.
@@ -66,8 +64,8 @@ export async function startSparkJob(
   return { process: child, ended, kill };
 }
 
-async function pythonStarts(withS3: boolean): Promise<{ line: string; env: Record<string, string> }> {
-  const parts = await sparkParts(withS3);
+async function pythonStarts(): Promise<{ line: string; env: Record<string, string> }> {
+  const parts = await sparkParts();
   const env = { ...parts.env, PYSPARK_SUBMIT_ARGS: quoteWords([...sparkWords(parts), 'pyspark-shell']) };
   return { line: quoteWords([parts.python]), env };
 }

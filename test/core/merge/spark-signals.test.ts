@@ -57,7 +57,7 @@ describe.runIf(isThere)('a job of Spark of which one request is held', () => {
     await load(changeNumber(1, 0), ['id']);
     await mergeTable(options);
     await load(changeNumber(2, 0), ['id', 'name']);
-    const job = await startSparkJob(table, { pythonFirst: true, withS3: true, env: { AWS_ENDPOINT_URL: proxy.url } });
+    const job = await startSparkJob(table, { pythonFirst: true, env: { AWS_ENDPOINT_URL: proxy.url } });
     return { job, table, options, rows: () => place.read(table.lake, TABLE) };
   }
 
