@@ -25,6 +25,7 @@ const LONG = [
   'test/e2e/dms.test.ts',
   'test/e2e/wrong-sources.test.ts',
   'test/core/merge/spark-kills.test.ts',
+  'test/core/merge/spark-signals.test.ts',
   'test/e2e/aws-kills.test.ts',
   'test/e2e/interrupts.test.ts',
 ];

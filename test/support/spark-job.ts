@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { shellWords } from '../../src/core/pipeline/spark-merge.ts';
-import { quoteWords, sparkParts, sparkSubmit, sparkWords } from './spark-parts.ts';
+import { quoteWords, sparkParts, sparkSubmit, sparkWords, WITHOUT_COMPILING } from './spark-parts.ts';
 import type { StagedTable } from './staged-table.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/glue/merge_changes.py', import.meta.url));
@@ -34,7 +34,7 @@ export async function startSparkJob(
   table: StagedTable,
   { env = {}, words = [], pythonFirst = false }: SparkJobOptions = {},
 ): Promise<SparkJob> {
-  const starts = pythonFirst ? await pythonStarts() : { line: await sparkSubmit({}), env: {} };
+  const starts = pythonFirst ? await pythonStarts() : { line: await sparkSubmit(), env: {} };
   const [command = '', ...submit] = shellWords(starts.line);
   const places = ['--staging', table.staging.location, '--lake', table.lake.location, '--pipeline', 'shop'];
   // A group of its own, so that it can be killed as a whole.
@@ -66,7 +66,10 @@ export async function startSparkJob(
 
 async function pythonStarts(): Promise<{ line: string; env: Record<string, string> }> {
   const parts = await sparkParts();
-  const env = { ...parts.env, PYSPARK_SUBMIT_ARGS: quoteWords([...sparkWords(parts), 'pyspark-shell']) };
+  const env = {
+    ...parts.env,
+    PYSPARK_SUBMIT_ARGS: quoteWords([...sparkWords(parts, WITHOUT_COMPILING), 'pyspark-shell']),
+  };
   return { line: quoteWords([parts.python]), env };
 }
 
