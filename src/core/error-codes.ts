@@ -266,6 +266,14 @@ const CODES: Readonly<Record<string, readonly [means: string, cure: string]>> = 
   'aws.lambda-not-built': ['the Lambda function is not in dist', '`npm run build`'],
   'task.failed': ['a replication task of DMS failed', '`cdc logs` has its account; `cdc replicate` goes on'],
   'task.tables': ['DMS did not load or follow some tables', '`cdc logs` says why, then `cdc reload TABLE`'],
+  'table.unverified': [
+    'DMS has counted DDL on the table; a TRUNCATE or DROP shows nowhere else, and the lake may hold rows that are gone',
+    '`cdc verify --table TABLE`: equal clears it; else `cdc reload TABLE`',
+  ],
+  'ddl.corrupt': [
+    'a note in staging of how much DDL DMS had counted on a table is not one of ours',
+    'bring it back from a copy, or remove it: then the table is unverified until the next `cdc verify`',
+  ],
   'task.no-before-image': [
     'a replication task does not write what a key was before an update: the row of the old key stays',
     '`cdc replicate` has it write that; `cdc verify` finds rows that were left behind',

@@ -50,6 +50,13 @@ export function dmsEpochFolder(table: TableName): string {
   return `_cdc/dms/${tableFolder(table)}`;
 }
 
+/** In staging: how much DDL DMS had counted on each table when it was last right. */
+export const COUNTED_DDL = '_cdc/ddl/';
+
+export function countedDdlKey(table: TableName): string {
+  return `${COUNTED_DDL}${tableFolder(table)}counted.json`;
+}
+
 /** In the lake: the ledger's plans. */
 export function batchFolder(table: TableName): string {
   return `${tableFolder(table)}_cdc/batches/`;

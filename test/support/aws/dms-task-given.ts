@@ -40,6 +40,7 @@ export type Statistics = TableName & {
   inserts: number;
   updates: number;
   deletes: number;
+  ddls: number;
 };
 
 export interface Kept {

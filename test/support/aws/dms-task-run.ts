@@ -7,7 +7,9 @@ import { connectSource } from '../../../src/core/binlog/connection.ts';
 import { capture } from '../../../src/core/capture/capture.ts';
 import { type Checkpoint, CheckpointWriter } from '../../../src/core/capture/checkpoint.ts';
 import { formatTableName, type TableName } from '../../../src/core/change.ts';
+import { readDefinitions } from '../../../src/core/change-file/definitions.ts';
 import { CAPTURE_LEASE, tableFolder } from '../../../src/core/change-file/layout.ts';
+import { readLoadRecords } from '../../../src/core/change-file/load-record.ts';
 import { startAt } from '../../../src/core/pipeline/start-at.ts';
 import { formatPosition, parsePosition } from '../../../src/core/position.ts';
 import { silent } from '../../../src/core/progress.ts';
@@ -37,6 +39,7 @@ export class DmsTaskRun {
   #standIn: DmsStandIn;
   #tables: Statistics[] = [];
   #toReload: TableName[] = [];
+  readonly #dropped = new Set<string>();
 
   constructor(given: DmsTask, say: Say) {
     this.#say = say;
@@ -71,6 +74,7 @@ export class DmsTaskRun {
           inserts: 0,
           updates: 0,
           deletes: 0,
+          ddls: 0,
         },
     );
     this.#standIn.restart(this.#given.repeats, this.#tables);
@@ -124,7 +128,11 @@ export class DmsTaskRun {
       matches: (table) => chosen.has(formatTableName(table)),
       onPublished: () => {},
       onChanged: () => {},
-      onStopped: (table) => this.#update(table, { state: 'Table error' }),
+      // DMS counts a DROP, and waits for a table of that name.
+      onStopped: (table, { code }) =>
+        code === 'table.dropped'
+          ? this.#dropped.add(formatTableName(table))
+          : this.#update(table, { state: 'Table error' }),
       onNewTable: () => {},
       onCheckpoint: (written) => {
         checkpoint = written;
@@ -192,6 +200,11 @@ export class DmsTaskRun {
   async #writeChanges(isLast: boolean): Promise<void> {
     const { CdcMaxBatchInterval: seconds, CdcMinFileSize: kilobytes } = this.#given.target;
     for (const table of this.#tables) {
+      const ddls = await this.#countDdl(table);
+      if (ddls !== table.ddls) {
+        this.#update(table, { ddls });
+        await this.#keep();
+      }
       const pending = await this.#standIn.pending(table);
       if (pending.length === 0) continue;
       const bytes = pending.reduce((sum, { size }) => sum + size, 0);
@@ -205,6 +218,13 @@ export class DmsTaskRun {
       });
       await this.#keep();
     }
+  }
+
+  /** What is no row: each set of columns after the first, each TRUNCATE, a DROP. Nothing of it comes into a file. */
+  async #countDdl(table: TableName): Promise<number> {
+    const columns = (await readDefinitions(this.#own, table)).length;
+    const truncates = (await readLoadRecords(this.#own, table)).filter(({ kind }) => kind === 'truncate').length;
+    return Math.max(0, columns - 1) + truncates + (this.#dropped.has(formatTableName(table)) ? 1 : 0);
   }
 
   async #choose(): Promise<TableName[]> {

@@ -138,12 +138,14 @@ export class GuideAccount {
     expect(new Set(await this.runs(1))).toEqual(new Set(['SUCCEEDED']));
   }
 
-  /** Waits until DMS shows every table as loaded and followed. */
-  async loaded(): Promise<void> {
+  /** Waits until `status` shows the guide's table like this. */
+  async shows(table: { state: string; error?: object | null; loaded_rows?: number }): Promise<void> {
     for (const deadline = Date.now() + 60_000; ; ) {
       const { tables } = await this.json('status');
-      if (tables.length > 0 && tables.every(({ state }: { state: string }) => state === 'following')) return;
-      if (Date.now() > deadline) throw new Error(`the task shows ${JSON.stringify(tables)}`);
+      if (tables[0]?.state === table.state || Date.now() > deadline) {
+        expect(tables).toMatchObject([table]);
+        return;
+      }
     }
   }
 

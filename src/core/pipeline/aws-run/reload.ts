@@ -15,6 +15,7 @@ import { CdcError, throwIfCancelled } from '../../errors.ts';
 import { matchesPattern } from '../../table-pattern.ts';
 import { isRunning } from './choose-task.ts';
 import { ensureConnections } from './connections.ts';
+import { countedBy, noteVerified } from './counted-ddl.ts';
 import { knownTasks, mergeLoad, outdatedTask, settingsOf } from './replicate.ts';
 import { type AwsRun, needInstance, type ReadyInstance } from './run.ts';
 import { type SourceView, viewSource } from './source-view.ts';
@@ -47,6 +48,7 @@ export async function tablesToReload(run: AwsRun, patterns: readonly string[]): 
 
 export async function reloadOnAws(options: AwsRun & { tables: readonly TableName[] }): Promise<AwsReloadReport> {
   const { tables, ...run } = options;
+  const { session } = run;
   const ready = await needInstance(run);
   const { cdc, 'full-load-and-cdc': both } = await knownTasks(run, ready);
   const follower = cdc ?? both;
@@ -60,9 +62,13 @@ export async function reloadOnAws(options: AwsRun & { tables: readonly TableName
     throw new CdcError('task.outdated', `reloading: the replication task ${outdated.task.name} ${outdated.why}`, {
       hint: 'cdc replicate   # changes it; then this command again',
     });
+  // What is dropped from here on is not covered by the reload.
+  const counted = countedBy(follower, follower === undefined ? [] : await tableStatistics(session, follower));
   if (follower !== undefined && follower === both) await reloadWithin(run, follower, tables);
   else await reloadBeside(run, { ready, tables, settings: settingsOf(run, source), follower });
-  return { tables: tables.map(formatTableName), merge: await mergeLoad(run) };
+  const merge = await mergeLoad(run);
+  await noteVerified(run.staging, counted, tables);
+  return { tables: tables.map(formatTableName), merge };
 }
 
 /** In the running task. A table counts when its load ended after now. */

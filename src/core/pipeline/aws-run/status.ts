@@ -10,6 +10,7 @@ import { readLogLines } from '../../aws/log-events.ts';
 import { findInstance as findDatabaseInstance } from '../../aws/rds.ts';
 import { formatTableName } from '../../change.ts';
 import { connectionState } from './connections.ts';
+import { unverifiedTables } from './counted-ddl.ts';
 import { reloadTaskName } from './reload.ts';
 import type { AwsRun } from './run.ts';
 import { type RunningCost, runningCost, standingOf } from './running-cost.ts';
@@ -28,7 +29,7 @@ export interface AwsTableStatus {
   schema: string;
   table: string;
   /** As `status` on every target has them. */
-  state: 'loading' | 'following' | 'stopped' | 'idle';
+  state: 'loading' | 'following' | 'stopped' | 'idle' | 'unverified';
   /** DMS gives one for the whole task. */
   position: string | null;
   /** DMS's, which is the same for all tables of the task. */
@@ -112,6 +113,7 @@ export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
       : connectionState(run, { endpointArn: endpoint.arn, instanceArn: instance.arn });
   const leading = leadingTask(tasks);
   const statistics = leading === undefined ? [] : await tableStatistics(session, leading);
+  const unverified = leading === undefined ? undefined : await unverifiedIfReadable(run, leading, statistics);
   const failure = leading && taskProblem(leading);
   const latency = await taskLatency(run, leading);
   const lastMerges = (merges ?? []).slice(0, LAST_MERGES).map(mergeStatus);
@@ -134,7 +136,11 @@ export async function statusOnAws(run: AwsRun): Promise<AwsStatusReport> {
       ...(failure === undefined ? {} : { error: failure }),
     },
     server: databaseState,
-    tables: statistics.map((table) => tableStatus(table, leading, latency)),
+    tables: statistics.map((table) => {
+      const status = tableStatus(table, leading, latency);
+      const why = unverified?.get(formatTableName(table));
+      return why === undefined ? status : asUnverified(status, why);
+    }),
     aws: {
       account: session.account,
       region: session.region,
@@ -244,6 +250,30 @@ function tableStatus(
     updates: table.updates,
     deletes: table.deletes,
   };
+}
+
+/** What is worse, or will be over by itself, is said first. */
+function asUnverified(status: AwsTableStatus, why: string): AwsTableStatus {
+  if (status.error !== null || status.state === 'loading') return status;
+  const name = formatTableName(status);
+  const error = {
+    code: 'table.unverified',
+    message: `${name}: ${why}`,
+    hint: `cdc verify --table ${name}   # equal clears it; else cdc reload ${name}`,
+  };
+  return { ...status, state: 'unverified', error };
+}
+
+async function unverifiedIfReadable(
+  run: AwsRun,
+  task: ReplicationTask,
+  statistics: readonly TableStatistics[],
+): Promise<Map<string, string> | undefined> {
+  try {
+    return await unverifiedTables(run.staging, task, statistics);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Staging may not be there yet, or not any more: status is asked for then too. */

@@ -1,9 +1,10 @@
 /** `stop` on AWS: the replication task, then the database; with `all` also the replication instance, which cannot be stopped. */
 
 import { deleteReplicationInstance } from '../../aws/dms.ts';
-import { findTask, type ReplicationTask } from '../../aws/dms-task.ts';
+import { findTask, type ReplicationTask, tableStatistics } from '../../aws/dms-task.ts';
 import { waitFor } from '../../aws/wait.ts';
 import { CdcError } from '../../errors.ts';
+import { noteUnverified } from './counted-ddl.ts';
 import { stopDatabase } from './database-power.ts';
 import { despiteLostReply } from './despite-lost-reply.ts';
 import { type CostReport, costReport, measureCost } from './measure-cost.ts';
@@ -41,7 +42,10 @@ export async function stopOnAws(run: AwsRun & { all: boolean }): Promise<AwsStop
       run,
       tasks.filter(({ name }) => name !== reloadTaskName(run.config)),
     );
-    for (const task of tasks) await removeTask(run, task);
+    for (const task of tasks) {
+      if (task.kind !== 'full-load') await noteUnverified(run.staging, task, await tableStatistics(run.session, task));
+      await removeTask(run, task);
+    }
     stoppedTasks = stoppedTasks.map(({ name }) => ({ name, state: 'deleted' }));
   }
   await haltSweep(run);

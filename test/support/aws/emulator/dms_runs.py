@@ -177,7 +177,7 @@ def statistics_of(table):
         "TableName": table["table"],
         **changes,
         **{f"Applied{name}": 0 for name in (*changes, "Ddls")},
-        "Ddls": 0,
+        "Ddls": table["ddls"],
         "FullLoadRows": table["rows"],
         "FullLoadCondtnlChkFailedRows": 0,
         "FullLoadErrorRows": 0,
