@@ -16,7 +16,7 @@ from .errors import CdcError
 from .lake_snapshot import LakeSnapshot
 from .lake_value import sql_type
 from .ledger import Plan
-from .session import ledger_entry
+from .session import files_for, ledger_entry
 from .times import dms_time
 from .staged_rows import NUMBER, OP, SEQ, TS, named, quote_name
 
@@ -175,9 +175,10 @@ class Commit:
         return rows.select(*[value(column) for column in self._batch.target.columns])
 
     def _write(self, rows: DataFrame, mode: str, **options: str) -> None:
-        """One commit with the batch's `txn`."""
+        """One commit with the batch's `txn`. Else each split of the input, and each part of a union, would be a file."""
         ledger = {"txnAppId": self._plan.app_id, "txnVersion": str(self._plan.seq)}
-        rows.write.format("delta").mode(mode).options(**options, **ledger).save(self._uri)
+        sized = rows.coalesce(files_for(bytes_of(self._batch)))
+        sized.write.format("delta").mode(mode).options(**options, **ledger).save(self._uri)
 
 
 def set_properties(spark: SparkSession, uri: str, properties: dict[str, str]) -> None:

@@ -98,4 +98,9 @@ def ledger_entry(spark: SparkSession, app_id: str, seq: int, evolve: bool) -> It
 
 def size_output(spark: SparkSession, table_bytes: int) -> None:
     """Shuffles into as many parts as the table has files of a good size; one for a small one, else each merge leaves many."""
-    spark.conf.set("spark.sql.shuffle.partitions", str(max(1, -(-table_bytes // _FILE_BYTES))))
+    spark.conf.set("spark.sql.shuffle.partitions", str(files_for(table_bytes)))
+
+
+def files_for(size: int) -> int:
+    """How many data files of a good size so many bytes make; of CSV they become smaller."""
+    return max(1, -(-size // _FILE_BYTES))

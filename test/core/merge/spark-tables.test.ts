@@ -1,6 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { tableFolder } from '../../../src/core/change-file/layout.ts';
+import { changeNumber } from '../../../src/core/change-number.ts';
+import { readSnapshot } from '../../../src/core/delta/snapshot.ts';
+import { quotePaths } from '../../../src/core/engine/quote.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { catalogStatements } from '../../../src/core/query/catalog-ddl.ts';
 import { AWKWARD_NAMES, lakeOf } from '../../support/lake.ts';
@@ -8,6 +12,7 @@ import { describeDeltaTable, readDeltaTable } from '../../support/python.ts';
 import { compileNothing, lookBySpark, mergeBySpark, runSparkSql } from '../../support/spark.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
 import { stagedOrders } from '../../support/staged-orders.ts';
+import { TABLE } from '../../support/staged-table.ts';
 
 const isThere = await hasSpark();
 
@@ -65,6 +70,45 @@ describe.runIf(isThere)('a table that Spark made', () => {
     await change(1, 'U', '2026-01-01 10:00:00.123456', 'c');
     expect(await mergeTable(options)).toMatchObject({ updated: 1, inserted: 0 });
     expect((await readDeltaTable(path)).map(({ name }) => name).sort()).toEqual(['a', 'c']);
+  }, 120_000);
+
+  it('has few files, as small as its batches are, in zstd and with timestamps that are no INT96', async () => {
+    const { path, options, table, definition, engine, change } = await stagedOrders(
+      'id int not null, at datetime(6), name varchar(9)',
+    );
+    const files = async () => {
+      const { files: live } = (await readSnapshot({ store: table.lake, folder: tableFolder(TABLE), engine })) ?? {};
+      const paths = [...(live?.keys() ?? [])].map((name) => join(path, name));
+      return await engine.withConnection(async (connection) => {
+        const ask = (what: string, from: string) =>
+          connection.rows(`SELECT DISTINCT ${what} FROM ${from}(${quotePaths(paths)}) ORDER BY ALL`);
+        return {
+          count: paths.length,
+          codecs: (await ask('compression', 'parquet_metadata')).map(({ compression }) => compression),
+          types: await ask('type, converted_type', `parquet_schema`),
+        };
+      });
+    };
+    const right = {
+      count: 1,
+      codecs: ['ZSTD'],
+      types: expect.arrayContaining([{ type: 'INT64', converted_type: 'TIMESTAMP_MICROS' }]),
+    };
+    const at = '2026-01-01 10:00:00.123456';
+    const rows = Array.from({ length: 60 }, (_, index) => [String(index), at, 'loaded']);
+    // A load alone, and one with changes after it; and what a merge leaves.
+    await table.putLoad(definition, rows, { number: changeNumber(1, 0), files: 6 });
+    expect(await mergeBySpark(options)).toMatchObject({ inserted: 60 });
+    expect(await files()).toEqual(right);
+    await change(1, 'U', '1', at, 'changed');
+    await change(2, 'I', '60', at, 'new');
+    expect(await mergeBySpark(options)).toMatchObject({ inserted: 1, updated: 1 });
+    expect(await files()).toEqual(right);
+    await table.putLoad(definition, rows, { number: changeNumber(1, 2), files: 6 });
+    await change(3, 'U', '1', at, 'changed');
+    await change(4, 'D', '2', at, 'loaded');
+    expect(await mergeBySpark(options)).toMatchObject({ version: 3, inserted: 0, updated: 59 });
+    expect(await files()).toEqual(right);
   }, 120_000);
 
   it('and in which somebody has doubled a key, is refused by both engines in the same words when that key changes', async () => {
