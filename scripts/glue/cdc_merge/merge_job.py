@@ -28,9 +28,6 @@ from .spark_error import spark_message
 from .staged import list_staged_tables
 from .store import Store
 
-_NOTHING = {"files": 0, "changes": 0, "inserted": 0, "updated": 0, "deleted": 0, "quarantined": 0, "version": -1}
-
-
 def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], None]) -> dict[str, Any]:
     """The report, as `cdc merge --json` prints it; a table that failed has its `error` in it and holds up no other."""
     staging, lake = open_store(arguments.staging), open_store(arguments.lake)
@@ -52,19 +49,23 @@ def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], N
         if table in failures:
             continue
         started = time.monotonic()
+        report, error, why = TableReport(table), None, ""
         try:
-            report = _merge(arguments, table, staging, lake, engine, run, partial(loads.ask, staging), log)
-            if report.batches > 0:
-                quiet = 0
-            if report.batches > 0 or table not in reports or report.waiting != reports[table].waiting:
-                log(_sentence(report))
-            reports[table] = report.after(reports[table]) if table in reports else report
-        except CdcError as error:
-            failures[table] = _failed(table, started, error)
-            log(f"{table}: {error.message}")
-        except Exception as error:
-            failures[table] = _failed(table, started, CdcError("spark.failed", f"merging {table}: {spark_message(error)}"))
-            log(f"{table}: {error}")
+            _merge(arguments, table, staging, lake, engine, run, partial(loads.ask, staging), log, report)
+        except CdcError as failure:
+            error, why = failure, failure.message
+        except Exception as failure:
+            error, why = CdcError("spark.failed", f"merging {table}: {spark_message(failure)}"), str(failure)
+        report.seconds = round(time.monotonic() - started, 3)
+        is_new = table not in reports or report.waiting != reports[table].waiting
+        if report.batches > 0 or (error is None and is_new):
+            log(_sentence(report))
+        if report.batches > 0:
+            quiet = 0
+        reports[table] = report.after(reports[table]) if table in reports else report
+        if error is not None:
+            failures[table] = _failed(reports[table], error)
+            log(f"{table}: {why}")
     of_tables = [failures[table] if table in failures else reports[table].to_json() for table in tables]
     return {"tables": of_tables, "engine": "spark"}
 
@@ -103,7 +104,8 @@ def _merge(
     run: Run,
     ask_load: AskLoad,
     log: Callable[[str], None],
-) -> TableReport:
+    report: TableReport,
+) -> None:
     def lease() -> AbstractContextManager[Lease]:
         return merge_lease_of(
             lake,
@@ -126,7 +128,7 @@ def _merge(
         ask_load=ask_load,
         log=log,
     )
-    return merge_table(options, table, engine, lease)
+    merge_table(options, table, engine, lease, report)
 
 
 def _sentence(report: TableReport) -> str:
@@ -140,12 +142,12 @@ def _sentence(report: TableReport) -> str:
     )
 
 
-def _failed(table: TableName, started: float, error: CdcError) -> dict[str, Any]:
+def _failed(report: TableReport, error: CdcError) -> dict[str, Any]:
+    """With what was committed before."""
     fields = {"code": error.code, "message": error.message}
     if error.hint is not None:
         fields["hint"] = error.hint
-    seconds = round(time.monotonic() - started, 3)
-    return {"schema": table.schema, "table": table.table, **_NOTHING, "seconds": seconds, "error": fields}
+    return {**report.to_json(), "error": fields}
 
 
 def failure_of(report: dict[str, Any]) -> str | None:

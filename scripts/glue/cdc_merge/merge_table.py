@@ -101,12 +101,14 @@ def merge_table(
     table: TableName,
     engine: BatchEngine,
     lease_of: Callable[[], AbstractContextManager[Lease]],
+    report: TableReport | None = None,
 ) -> TableReport:
     """Until nothing is left of what was there when it began: what arrives faster than it is merged would hold up every other
-    table for ever. `lease_of`: takes the table's lease (merge_lease_of). Raises `merge.gap` when a number has been missing for too long;
+    table for ever. `lease_of`: takes the table's lease (merge_lease_of). `report`: filled as batches are committed, so that it
+    is also known what was when a later one fails. Raises `merge.gap` when a number has been missing for too long;
     what comes before it is merged."""
     started = time.monotonic()
-    report = TableReport(table)
+    report = TableReport(table) if report is None else report
     known = Known()
     look = look_at_table(options, table, engine.snapshot(table), known)
     # Without anything to do no lease is taken: a table is looked at far more often than it changes.
@@ -116,10 +118,11 @@ def merge_table(
             while True:
                 look = look_at_table(options, table, engine.snapshot(table), known, limit)
                 limit = look.newest if limit is None else limit
+                report.version = _version(look)
                 if look.next is None:
                     break
                 _merge_once(options, engine, lease, look, look.next, report)
-    report.version = -1 if look.snapshot is None else look.snapshot.version
+    report.version = _version(look)
     report.watermark = None if look.state is None else look.state.watermark_after
     report.seconds = round(time.monotonic() - started, 3)
     waiting = look.waiting
@@ -130,6 +133,10 @@ def merge_table(
             raise CdcError("merge.gap", f"merging {waiting.detail}", hint)
         report.waits, report.waiting = waiting.reason, waiting.detail
     return report
+
+
+def _version(look: TableLook) -> int:
+    return -1 if look.snapshot is None else look.snapshot.version
 
 
 def _merge_once(

@@ -96,6 +96,22 @@ describe.runIf(isThere)('a file that lands while the job is at work', () => {
   }, 240_000);
 });
 
+describe.runIf(isThere)('a table that fails', () => {
+  it('after a batch of the same run tells what was committed before', async () => {
+    const { table, options, definition, change } = await stagedTable();
+    await change(1, 'U', '1', 'b', '6');
+    // Away until the first batch has been planned.
+    const bad = await table.putChanges(definition, [
+      { number: changeNumber(1, 2), op: 'U', values: ['1', 'c', 'many'] },
+    ]);
+    const away = join(table.root, basename(bad));
+    await rename(join(table.staging.location, bad), away);
+    const [report] = await runSparkJob(table, [[away, join(table.staging.location, bad)]]);
+    expect(report).toMatchObject({ files: 2, changes: 2, inserted: 1, version: 1, error: { code: 'row.unfit' } });
+    expect(await mergeBySpark(options).catch(({ code }: { code: string }) => code)).toBe('row.unfit');
+  }, 240_000);
+});
+
 describe.runIf(isThere)('the job in a process of its own', () => {
   it('killed by SIGKILL with its plan written and its lease held: the next run takes both over', async () => {
     const { table, options, rows } = await stagedTable();
