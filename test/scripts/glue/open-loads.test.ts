@@ -10,7 +10,7 @@ import type { Store } from '../../../src/core/store/store.ts';
 import { hasWorld, makeWorld, type World, watchCalls } from '../../core/pipeline/aws-run/world.ts';
 import { putDialect, putDmsLoad } from '../../support/aws/dms-writer.ts';
 import { type AwsEmulator, EMULATOR_PYTHON, startAwsEmulator } from '../../support/aws/emulator.ts';
-import { makeRole } from '../../support/aws/stack.ts';
+import { makeRole, policy } from '../../support/aws/stack.ts';
 import { type CdcMergeChild, startCdcMergeChild } from '../../support/cdc-merge-child.ts';
 import { pythonOf } from '../../support/python-environment.ts';
 import { mergeWithoutRows, mergeWithoutRowsInPython, type Patience, plansOf } from '../../support/rowless-merge.ts';
@@ -160,11 +160,24 @@ describe.skipIf(!(await hasWorld()))('a load of DMS that nobody waits for, in bo
     await begin();
     await load([['1', 'a']]);
     const run = { staging: table.staging, lake: table.lake, table: TABLE, appId: 'test' };
-    const denied = await mergeWithoutRowsInPython(child, run, undefined, { patience: {} });
-    expect(denied.outcome).toMatchObject({
-      waits: 'loading',
-      waiting: expect.stringMatching(/\(DMS could not be asked: .*shop-glue is not authorized to perform: dms:Desc/),
+    const isDenied = async () => {
+      const { outcome } = await mergeWithoutRowsInPython(child, run, undefined, { patience: {} });
+      expect(outcome).toMatchObject({
+        waits: 'loading',
+        waiting: expect.stringMatching(/\(DMS could not be asked: .*shop-glue is not authorized to perform: dms:Desc/),
+      });
+    };
+    await isDenied();
+    // The right to ask about the tasks of another pipeline.
+    await makeRole(world.clients, GLUE_ROLE, 'glue.amazonaws.com');
+    const asks = { Effect: 'Allow', Action: 'dms:DescribeTableStatistics', Resource: '*' };
+    const ofAnother = { ...asks, Condition: { StringEquals: { 'aws:ResourceTag/cdc:pipeline': 'another' } } };
+    await world.clients.iam.putRolePolicy({
+      RoleName: GLUE_ROLE,
+      PolicyName: 'own',
+      PolicyDocument: policy(ofAnother),
     });
+    await isDenied();
     watchCalls({ kind: 'denied', operation: 'dms:DescribeTableStatistics' });
     const { outcome } = await mergeWithoutRows({ ...run, askLoad: asked() }, undefined);
     expect(outcome).toMatchObject({
