@@ -1,6 +1,7 @@
 // Usage: npm run proof -- kills [--seeds N] [--from SEED]
 //        npm run proof -- aws [--every N]
 //        npm run proof -- engines [--seeds N] [--from SEED]
+//        npm run proof -- spark4 [--seeds N] [--from SEED]
 //        npm run proof -- slots
 // Runs a proof in full, where `npm test` takes a sample of it, and writes what came of it to docs/proof.json.
 //   kills: kill -9 of workers, merges and database servers while transactions go on; each seed on each server.
@@ -10,6 +11,7 @@
 //     make, merged or refused by name; each point at which a batch of Spark can be cut short, with each engine going on; for
 //     each seed random histories of tables on which the two take turns (ours in folders and in a bucket, one of DMS), and a
 //     kill -9 of Spark while it commits, after which one or the other goes on.
+//   spark4: every merge case, the cuts and for each seed the histories, by Spark 4 instead of the 3.5 of Glue; in folders.
 //   slots: who captures x where staging lies x where the lake lies x who merges, each by the built command line.
 
 import { execFileSync, spawn } from 'node:child_process';
@@ -22,7 +24,7 @@ import { parseArgs } from 'node:util';
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const target = join(repository, 'docs', 'proof.json');
 const usage =
-  'npm run proof -- kills|engines [--seeds N] [--from SEED], npm run proof -- aws [--every N], or npm run proof -- slots';
+  'npm run proof -- kills|engines|spark4 [--seeds N] [--from SEED], npm run proof -- aws [--every N], or npm run proof -- slots';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -34,13 +36,20 @@ const { positionals, values } = parseArgs({
 });
 const [count, first, every] = [Number(values.seeds), Number(values.from), Number(values.every)];
 const what = positionals.join();
-const proofs = { kills: proveKills, aws: proveAws, engines: proveEngines, slots: proveSlots };
+const proofs = { kills: proveKills, aws: proveAws, engines: proveEngines, spark4: proveSpark4, slots: proveSlots };
 if (!Object.hasOwn(proofs, what) || !(count >= 1) || !Number.isInteger(first) || !(every >= 1)) {
   console.error(`usage: ${usage}`);
   process.exit(2);
 }
 /** Each kills each of the five commands once. */
 const AWS_SEEDS = [1, 2, 3, 4];
+/** Mixes that run elsewhere, or that cdc.yaml refuses. */
+const OTHER_MIXES = {
+  'dms s3 s3 glue': 'test/e2e/aws-glue.test.ts',
+  'any folder any glue': 'refused: test/core/config.test.ts',
+  'any any folder glue': 'refused: test/core/config.test.ts',
+};
+
 const seeds = Array.from({ length: count }, (_, index) => first + index);
 
 const git = (...args) => execFileSync('git', args, { cwd: repository, encoding: 'utf8' }).trim();
@@ -95,8 +104,18 @@ async function proveEngines() {
     'spark-kills',
     'spark-crash',
   ];
+  // Three histories and a kill for each seed.
+  return await proveMerges(tests, 4);
+}
+
+async function proveSpark4() {
+  return await proveMerges(['spark-cases', 'spark-histories', 'spark-crash'], 2, { CDC_TEST_SPARK: '4.0' });
+}
+
+/** `each`: histories and kills that come of a seed. */
+async function proveMerges(tests, each, env = {}) {
   const code = await run(
-    { CDC_PROOF_SEEDS: seeds.join(',') },
+    { CDC_PROOF_SEEDS: seeds.join(','), ...env },
     ...tests.map((test) => `test/core/merge/${test}.test.ts`),
   );
   const all = readResults();
@@ -107,8 +126,7 @@ async function proveEngines() {
   const cuts = all.filter(({ cut }) => cut !== undefined);
   const failed = all.filter(({ failure }) => failure !== undefined);
   const features = all.filter(({ feature }) => feature !== undefined);
-  // Three histories and a kill for each seed.
-  const missing = Math.max(0, 4 * seeds.length - histories.length - kills.length);
+  const missing = Math.max(0, each * seeds.length - histories.length - kills.length);
   const found = {
     seeds,
     cases: {
@@ -142,13 +160,6 @@ async function proveEngines() {
   );
   return found.failures > 0 || code !== 0;
 }
-
-/** Mixes that run elsewhere, or that cdc.yaml refuses. */
-const OTHER_MIXES = {
-  'dms s3 s3 glue': 'test/e2e/aws-glue.test.ts',
-  'any folder any glue': 'refused: test/core/config.test.ts',
-  'any any folder glue': 'refused: test/core/config.test.ts',
-};
 
 async function proveSlots() {
   const code = await run({ CDC_PROOF_SLOTS: 'all' }, 'test/e2e/slots.test.ts');

@@ -47,7 +47,7 @@ describe.skipIf(!(await hasAwsEmulator()))('commands on S3', () => {
     });
     await folder.fails(['query', '--lake', 's3://nobodys/loose'], {
       code: 1,
-      says: 'cdc: listing s3://nobodys/loose/: there is no bucket nobodys\n→ aws s3 mb s3://nobodys',
+      says: 'cdc: listing s3://nobodys/loose/: there is no bucket nobodys\n→ aws s3 mb s3://nobodys   # with target aws: cdc init',
     });
   });
 
@@ -91,7 +91,7 @@ describe.skipIf(!(await hasAwsEmulator()))('commands on S3', () => {
     );
     await folder.fails(['files'], {
       code: 1,
-      says: 'cdc: listing s3://nobodys/in/_cdc/tables/: there is no bucket nobodys\n→ aws s3 mb s3://nobodys',
+      says: 'cdc: listing s3://nobodys/in/_cdc/tables/: there is no bucket nobodys\n→ aws s3 mb s3://nobodys   # with target aws: cdc init',
     });
   });
 

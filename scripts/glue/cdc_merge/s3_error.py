@@ -41,7 +41,7 @@ def s3_error(error: Exception, doing: str, bucket: str, writes: bool) -> CdcErro
         hint = "sign in (aws sso login, or export AWS_PROFILE=…)"
         return CdcError("store.credentials", f"{doing}: {why}", hint)
     if code == "NoSuchBucket":
-        return CdcError("store.no-bucket", f"{doing}: there is no bucket {bucket}", f"aws s3 mb s3://{bucket}")
+        return CdcError("store.no-bucket", f"{doing}: there is no bucket {bucket}", f"aws s3 mb s3://{bucket}   # with target aws: cdc init")
     if code == "PermanentRedirect" or status == 301:
         return CdcError("store.region", f"{doing}: the bucket is in another region", "export AWS_REGION=… with it")
     if status == 403:

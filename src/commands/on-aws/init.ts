@@ -36,6 +36,10 @@ export async function initOnAws(
   return {
     text: `made ${count(report.done.length, 'resource')}: ${report.done.join(', ')}`,
     json: { ...stepsJson(view), done: report.done },
-    next: ['cdc load FILE.sql   # or any SQL, to fill the source', 'cdc replicate'],
+    next: [
+      'cdc load FILE.sql   # or any SQL, to fill the source',
+      'cdc replicate',
+      'cdc query --ddl athena   # then: what shows the lake tables to Athena, Spark or Trino',
+    ],
   };
 }

@@ -34,7 +34,11 @@ export function s3Error(error: unknown, { doing, bucket, writes }: AskedOfS3): u
       'sign in (aws sso login, or export AWS_PROFILE=…); `aws: { profile: NAME }` in cdc.yaml chooses a profile',
     );
   if (name === 'NoSuchBucket')
-    return make('store.no-bucket', `there is no bucket ${bucket}`, `aws s3 mb s3://${bucket}`);
+    return make(
+      'store.no-bucket',
+      `there is no bucket ${bucket}`,
+      `aws s3 mb s3://${bucket}   # with target aws: cdc init`,
+    );
   if (name === 'PermanentRedirect' || status === 301)
     return make('store.region', 'the bucket is in another region', 'write it as `aws: { region }` in cdc.yaml');
   if (status === 403)

@@ -63,7 +63,7 @@ describe.skipIf(!hasEmulator)('S3, emulated', () => {
     const store = await openEmpty('no-such-bucket');
     await expect(store.list('')).rejects.toMatchObject({
       code: 'store.no-bucket',
-      hint: 'aws s3 mb s3://no-such-bucket',
+      hint: 'aws s3 mb s3://no-such-bucket   # with target aws: cdc init',
     });
     await expect(store.putIfAbsent('x', 'y')).rejects.toMatchObject({ code: 'store.no-bucket' });
   });
