@@ -3,7 +3,7 @@
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { putDmsEpoch } from '../../src/core/change-file/dms-epoch.ts';
+import { dmsTime, putDmsEpoch } from '../../src/core/change-file/dms-epoch.ts';
 import { definitionKey } from '../../src/core/change-file/layout.ts';
 import { definitionToJson } from '../../src/core/table-definition.ts';
 import { type DmsChange, type DmsRow, dmsSequence, putDialect, putDmsChanges, putDmsLoad } from './aws/dms-writer.ts';
@@ -56,16 +56,24 @@ type State = Map<string, DmsRow>;
 export interface Arrival {
   /** When it may come at the earliest: an epoch's record never comes after its files. */
   fixed: boolean;
+  /** With it a load is complete: a history holds that load when a merge follows before the next one begins. */
+  completes?: boolean;
   put(): Promise<unknown>;
 }
 
+/** Columns of a history's rows that say what happened. */
+export const HISTORY_NAMES = ['id', 'name', 'qty', '_op', '_seq'];
+
 const START = Date.parse('2026-11-22T10:00:00Z');
 
-/** Puts the dialect and the definition there; all else does `arrivals`. `rows`: of the source in the end. */
+/**
+ * Puts the dialect and the definition there; all else does `arrivals`. `rows`: of the source in the end; `history`: those of
+ * the loads and every change once, as HISTORY_NAMES has them.
+ */
 export async function playDms(
   table: StagedTable,
   events: readonly DmsEvent[],
-): Promise<{ arrivals: Arrival[]; rows: State }> {
+): Promise<{ arrivals: Arrival[]; rows: State; history: (string | null)[][] }> {
   const definition = table.define(1n);
   await putDialect(table.staging);
   await table.staging.put(definitionKey(TABLE, 1n), JSON.stringify(definitionToJson(definition)));
@@ -76,6 +84,7 @@ export async function playDms(
     ['2', ['2', null, null]],
   ]);
   const arrivals: Arrival[] = [];
+  const history: (string | null)[][] = [];
   let open: DmsChange[] = [];
   let since: DmsChange[] = [];
   const tick = (ms = 1000) => {
@@ -91,7 +100,11 @@ export async function playDms(
   };
   const change = (op: DmsChange['op'], row: DmsRow, before?: DmsRow) => {
     counter += 1 + (counter % 3);
-    const one = { op, row, before, sequence: dmsSequence(tick(20), counter) };
+    const sequence = dmsSequence(tick(20), counter);
+    const one = { op, row, before, sequence };
+    const isMove = op === 'U' && before !== undefined && before[0] !== row[0];
+    if (isMove) history.push([...before, 'D', sequence]);
+    history.push([...row, isMove ? 'I' : op, sequence]);
     open.push(one);
     since.push(one);
     if (before !== undefined) rows.delete(before[0] ?? '');
@@ -101,6 +114,8 @@ export async function playDms(
   const load = (isFirst: boolean) => {
     const started = tick(5000);
     const content = [...rows.values()];
+    const sequence = `${dmsTime(started).replace('-', '').slice(0, 16)}${'0'.repeat(19)}`;
+    history.push(...content.map((row) => [...row, 'L', sequence]));
     const written = tick(2000);
     const epoch = { ...TABLE, kind: 'load' as const, started, task: 'test', caches: isFirst, definition: 1n };
     arrivals.push({ fixed: true, put: () => putDmsEpoch(table.staging, { ...epoch, state: 'loading' }) });
@@ -114,6 +129,7 @@ export async function playDms(
     const rowCount = content.length;
     arrivals.push({
       fixed: true,
+      completes: true,
       put: () => putDmsEpoch(table.staging, { ...epoch, state: 'complete', rows: rowCount }),
     });
   };
@@ -140,13 +156,17 @@ export async function playDms(
     }
   }
   flush();
-  return { arrivals, rows };
+  return { arrivals, rows, history };
 }
 
-/** Change files come a few places late, past loads and past each other. */
-export function lateArrivals(arrivals: readonly Arrival[], delays: readonly number[]): Arrival[] {
+/** Change files come a few places late, past each other and, unless told otherwise, past loads. */
+export function lateArrivals(arrivals: readonly Arrival[], delays: readonly number[], pastLoads = true): Arrival[] {
   return arrivals
-    .map((one, index) => ({ one, place: index + (one.fixed ? 0 : (delays[index % delays.length] ?? 0)) * 1.5 }))
+    .map((one, index) => {
+      const late = index + (one.fixed ? 0 : (delays[index % delays.length] ?? 0)) * 1.5;
+      const load = arrivals.findIndex(({ completes }, at) => at > index && completes === true);
+      return { one, place: pastLoads || load < 0 ? late : Math.min(late, load - 0.5) };
+    })
     .sort((a, b) => a.place - b.place)
     .map(({ one }) => one);
 }

@@ -152,7 +152,7 @@ export function textRows(rows: readonly Record<string, unknown>[], names: readon
   return sorted(rows.map((row) => names.map((name) => text(row[name]))));
 }
 
-function sorted(rows: Row[]): Row[] {
+export function sorted(rows: Row[]): Row[] {
   const place = (row: Row) => JSON.stringify(row);
   return rows.sort((a, b) => (place(a) < place(b) ? -1 : 1));
 }

@@ -3,8 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openEngine } from '../../../src/core/engine/engine.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
-import { dmsArrival, dmsEvent, lateArrivals, playDms } from '../../support/dms-history.ts';
+import { dmsArrival, dmsEvent, HISTORY_NAMES, lateArrivals, playDms } from '../../support/dms-history.ts';
 import { StagedTable } from '../../support/staged-table.ts';
+import { sorted, textRows } from '../../support/table-history.ts';
 import { temporaryFolder } from '../../support/temp-folder.ts';
 
 describe('random histories of DMS', () => {
@@ -33,6 +34,28 @@ describe('random histories of DMS', () => {
         expect(await mergeTable(options)).toMatchObject({ already: true });
       }),
       { numRuns: 40 },
+    );
+  }, 300_000);
+
+  it('kept as a history: its loads, and every change once, however often and in whatever file it comes', async () => {
+    const root = await temporaryFolder();
+    const engine = await openEngine({ tempDirectory: join(root, '.tmp-engine'), threads: 1 });
+    onTestFinished(() => engine.close());
+    let folder = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(dmsEvent, { minLength: 1, maxLength: 40 }), dmsArrival, async (events, how) => {
+        const table = new StagedTable(join(root, String(++folder)));
+        const { arrivals, history } = await playDms(table, events);
+        const options = { ...table.options(engine), mode: 'append' as const };
+        for (const [index, { put, completes }] of lateArrivals(arrivals, how.delays, false).entries()) {
+          await put();
+          if (completes === true || how.merges[index % how.merges.length] === true) await mergeTable(options);
+        }
+        expect((await mergeTable(options)).waits).toBeUndefined();
+        const found = (await table.lakeRows(engine)) ?? [];
+        expect(textRows(found, HISTORY_NAMES)).toEqual(sorted(history));
+      }),
+      { numRuns: 30 },
     );
   }, 300_000);
 });

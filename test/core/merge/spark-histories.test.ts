@@ -1,8 +1,9 @@
 /** Two engines on one table, by turns: batch for batch what the local engine does alone. */
 
-import type fc from 'fast-check';
+import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { checkHistory } from '../../support/check-history.ts';
+import { daySample } from '../../support/day-sample.ts';
 import { hasDeltaReader } from '../../support/python.ts';
 import { hasSpark } from '../../support/spark-parts.ts';
 import { inFolders } from '../../support/table-place.ts';
@@ -16,6 +17,8 @@ const between = (minLength: number, maxLength: number): fc.ArrayConstraints => (
 const OF_CAPTURE = { seeds: given ?? [21], events: given === undefined ? between(6, 8) : between(12, 24) };
 /** The one of `npm test` has two changes of a key, a resumed task and a reload in it. */
 const OF_DMS = { seeds: given ?? [337], events: given === undefined ? between(8, 10) : between(12, 24) };
+/** A mirror one day, a history the next. */
+const append = given === undefined ? fc.constantFrom(...daySample([false, true], 1)) : fc.boolean();
 
 const isThere = (await hasSpark()) && (await hasDeltaReader());
 
@@ -30,7 +33,7 @@ describe.runIf(isThere)('a table on which the engines take turns', () => {
 
   for (const seed of OF_DMS.seeds)
     it(`is so too where DMS follows the source, its tasks resume and its files come late (seed ${seed})`, async () => {
-      const history = dmsCase(OF_DMS.events);
+      const history = dmsCase(OF_DMS.events, append);
       await checkHistory({ history: seed, writer: 'dms' }, { seed, history }, (one, engine, root) =>
         turnsOnDms(engine, inFolders(root), root, one),
       );
