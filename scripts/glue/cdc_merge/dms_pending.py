@@ -102,13 +102,17 @@ def next_dms_batch(
 
 
 def _next_epoch(staged: DmsTable, state: DmsState | None, options: DmsOptions) -> DmsEpoch | None:
-    """The newest epoch that the table has not had and whose load is complete; one that is not yet does not hold up the one
-    before."""
+    """The newest epoch that the table has not had and whose load is complete. One that is not yet does not hold up the one
+    before, until it begins to replace its files, for they have the same names."""
+    is_replaced = False
     for epoch in reversed(staged.epochs):
         if state is not None and not (epoch.kind == "load" and epoch.started > state.started):
             continue
-        if epoch.kind == "start" or options.load_complete or _is_complete(staged, epoch):
+        if epoch.kind == "start":
             return epoch
+        if not is_replaced and (options.load_complete or _is_complete(staged, epoch)):
+            return epoch
+        is_replaced = is_replaced or bool(loads_of(staged, epoch))
     return None
 
 

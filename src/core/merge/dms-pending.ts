@@ -116,7 +116,10 @@ export function nextDmsBatch(
   };
 }
 
-/** The newest epoch that the table has not had and whose load is complete; one that is not yet does not hold up the one before. */
+/**
+ * The newest epoch that the table has not had and whose load is complete. One that is not yet does not hold up the one before,
+ * until it begins to replace its files, for they have the same names.
+ */
 function nextEpoch(
   staged: DmsStaged,
   state: DmsState | undefined,
@@ -125,7 +128,10 @@ function nextEpoch(
   const later = staged.epochs.filter(
     ({ started, kind }) => state === undefined || (kind === 'load' && started > state.epoch.started),
   );
-  return later.findLast((epoch) => epoch.kind === 'start' || loadComplete === true || isComplete(staged, epoch));
+  const isWhole = (epoch: DmsEpoch, index: number) =>
+    (loadComplete === true || isComplete(staged, epoch)) &&
+    !later.slice(index + 1).some((next) => next.kind === 'load' && loadsOf(staged, next).length > 0);
+  return later.findLast((epoch, index) => epoch.kind === 'start' || isWhole(epoch, index));
 }
 
 /** A load that the table has not had and that nothing says is complete: the newest epoch, for a later one overtakes it. */
