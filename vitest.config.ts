@@ -3,30 +3,35 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * Files that take half a minute and more, the longest first. vitest knows sizes alone in a fresh clone: one of these, begun last,
- * would run on by itself on one of two cores.
+ * Files that take half a minute and more, about the longest first, and of two neighbours one that waits (for servers, tasks,
+ * workers) and one that computes (Spark). vitest knows sizes alone in a fresh clone: one of these, begun last, would run on by
+ * itself on one of two cores.
  */
 const LONG = [
-  'test/e2e/aws-glue.test.ts',
   'test/e2e/walk.test.ts',
+  'test/e2e/aws-glue.test.ts',
   'test/e2e/aws.test.ts',
-  'test/e2e/aws-goes-on.test.ts',
   'test/core/merge/spark-tables.test.ts',
-  'test/e2e/s3.test.ts',
-  'test/core/merge/spark-crash.test.ts',
-  'test/e2e/wrong-pipelines.test.ts',
-  'test/e2e/kills.test.ts',
   'test/core/merge/spark-histories.test.ts',
+  'test/e2e/aws-goes-on.test.ts',
+  'test/core/merge/spark-crash.test.ts',
+  'test/core/server/start.test.ts',
   'test/core/merge/spark-cases.test.ts',
-  'test/commands/merge-spark.test.ts',
-  'test/core/pipeline/aws/init.test.ts',
+  'test/e2e/s3.test.ts',
   'test/core/merge/spark-s3.test.ts',
+  'test/e2e/kills.test.ts',
+  'test/e2e/slots.test.ts',
   'test/core/merge/spark-features.test.ts',
-  'test/e2e/dms.test.ts',
-  'test/e2e/wrong-sources.test.ts',
-  'test/core/merge/spark-kills.test.ts',
+  'test/e2e/wrong-pipelines.test.ts',
+  'test/core/pipeline/aws/init.test.ts',
+  'test/commands/merge-spark.test.ts',
   'test/core/merge/spark-signals.test.ts',
+  'test/e2e/wrong-sources.test.ts',
+  'test/core/pipeline/aws-run/operate.test.ts',
+  'test/e2e/dms.test.ts',
+  'test/core/pipeline/aws-run/replicate.test.ts',
   'test/e2e/aws-kills.test.ts',
+  'test/core/merge/spark-kills.test.ts',
   'test/e2e/interrupts.test.ts',
 ];
 for (const file of LONG) if (!existsSync(file)) throw new Error(`vitest.config.ts: there is no ${file}`);

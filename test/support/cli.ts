@@ -6,6 +6,8 @@ import { ensureBuilt } from './build.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('../../bin/cdc.js', import.meta.url));
+/** Where calls of AWS are recorded or go wrong: see there. */
+const UNBUNDLED = fileURLToPath(new URL('./aws/unbundled.mjs', import.meta.url));
 
 export interface CdcOptions {
   cwd: string;
@@ -48,7 +50,8 @@ function environment({ env }: CdcOptions): NodeJS.ProcessEnv {
 
 export async function startCdc(args: readonly string[], options: CdcOptions): Promise<RunningCdc> {
   await ensureBuilt();
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const program = options.env?.CDC_TEST_AWS_CALLS === undefined ? PROGRAM : UNBUNDLED;
+  const child = spawn(process.execPath, [program, ...args], {
     cwd: options.cwd,
     env: environment(options),
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -1,9 +1,10 @@
-"""Reads Delta tables with delta-rs for the tests: a JSON request a line on stdin, a JSON answer a line on stdout."""
+"""Reads Delta tables with delta-rs, and with DuckDB, for the tests: a JSON request a line on stdin, a JSON answer a line on stdout."""
 
 import datetime
 import decimal
 import json
 import math
+import pathlib
 import sys
 
 from deltalake import DeltaTable, QueryBuilder
@@ -37,7 +38,27 @@ def rows(table):
     return [{n: plain(v) for n, v in zip(names, row)} for row in zip(*columns)]
 
 
+def open_duckdb():
+    """With its delta extension, from PyPI as well."""
+    import duckdb
+    import duckdb_ext
+
+    folder = pathlib.Path(list(duckdb_ext.__path__)[0], "extensions", "v" + duckdb.__version__)
+    connection = duckdb.connect()
+    for extension in folder.glob("*/delta.duckdb_extension"):
+        connection.load_extension(str(extension))
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
 def answer(request):
+    if request["op"] == "duckdb":
+        return rows(open_duckdb().execute("SELECT * FROM delta_scan(?)", [request["path"]]).fetch_arrow_table())
+    if request["op"] == "duckdb-sql":
+        connection = open_duckdb()
+        for sql in request["sql"]:
+            found = connection.execute(sql).fetchall()
+        return json.loads(json.dumps(found, default=str))
     table = DeltaTable(request["path"], version=request.get("version"), storage_options=request.get("storage"))
     op = request["op"]
     if op == "rows":

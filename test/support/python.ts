@@ -1,6 +1,6 @@
 /**
- * The outsider: tables read by delta-rs (PyPI `deltalake`) in a virtual environment under .cache/, which is made when
- * missing. One Python process answers all of a test file's questions.
+ * The outsiders: tables read by delta-rs (PyPI `deltalake`) and by DuckDB with its delta extension, in a virtual environment
+ * under .cache/, which is made when missing. One Python process answers all of a test file's questions.
  */
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
@@ -9,12 +9,12 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { hasPython, type PythonEnvironment, pythonOf } from './python-environment.ts';
 
-const PACKAGES = ['deltalake==1.6.6', 'pyarrow==26.0.1'];
 const SCRIPT = fileURLToPath(new URL('./delta_reader.py', import.meta.url));
-const PYTHON: PythonEnvironment = {
-  name: PACKAGES.join('-').replaceAll('==', '-'),
-  packages: PACKAGES,
-  serves: 'what delta-rs reads',
+/** DuckDB's extension too is from PyPI, for the engine we bundle fetches extensions over the network. */
+const READERS: PythonEnvironment = {
+  name: 'deltalake-1.6.6-duckdb-1.4.4',
+  packages: ['deltalake==1.6.6', 'pyarrow==26.0.1', 'duckdb==1.4.4', 'duckdb-ext-delta==1.4.4.20260205'],
+  serves: 'what delta-rs and DuckDB read',
 };
 
 /**
@@ -41,6 +41,16 @@ export async function readDeltaTable(
   return deltaRows.parse(await ask({ op: 'rows', path, ...options }));
 }
 
+/** The same by DuckDB's delta extension, from a folder. */
+export async function readDeltaTableByDuckdb(path: string): Promise<DeltaRow[]> {
+  return deltaRows.parse(await ask({ op: 'duckdb', path }));
+}
+
+/** Runs statements in a new DuckDB with that extension; the rows of the last one. */
+export async function runDuckdbSql(...sql: string[]): Promise<unknown[][]> {
+  return z.array(z.array(z.unknown())).parse(await ask({ op: 'duckdb-sql', sql }));
+}
+
 /** A SELECT over the table as `t`, run by DataFusion, which leaves out files by their statistics. */
 export async function queryDeltaTable(
   path: string,
@@ -59,7 +69,7 @@ export async function describeDeltaTable(
 
 /** Whether the reader can be had: false on a machine without Python or PyPI, which skips its tests; under CI=true that throws. */
 export function hasDeltaReader(): Promise<boolean> {
-  return hasPython(PYTHON);
+  return hasPython(READERS);
 }
 
 interface Reader {
@@ -87,7 +97,7 @@ function reader(): Promise<Reader> {
 const reply = z.object({ id: z.number(), result: z.unknown().optional(), error: z.string().optional() });
 
 async function start(): Promise<Reader> {
-  const python = spawn(await pythonOf(PYTHON), [SCRIPT], { stdio: 'pipe' });
+  const python = spawn(await pythonOf(READERS), [SCRIPT], { stdio: 'pipe' });
   const waiting: Reader['waiting'] = new Map();
   let complaint = '';
   python.stderr.on('data', (chunk) => {

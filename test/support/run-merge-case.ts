@@ -21,7 +21,7 @@ export async function runMergeCase(
     place,
   }: { merge: (options: CaseOptions) => Promise<object>; firstVersion: number; place?: TablePlace },
 ): Promise<{ rows: number }> {
-  const { stores, read } = place ?? inFolders(await temporaryFolder());
+  const { stores, read, readers } = place ?? inFolders(await temporaryFolder());
   const { staging, lake } = stores(one.name);
   const table = tableOf(one);
   for (const index of one.rounds.keys()) {
@@ -39,7 +39,7 @@ export async function runMergeCase(
     } else expect(await merging).toMatchObject(laterBy(firstVersion, report));
   }
   const { rows, history, quarantine } = one.expected;
-  if (rows !== null) expect(sorted(await read(lake, table))).toEqual(sorted(rows));
+  if (rows !== null) for (const by of readers) expect(sorted(await by(lake, table))).toEqual(sorted(rows));
   for (const [version, then] of Object.entries(history))
     expect(sorted(await read(lake, table, Number(version) + firstVersion))).toEqual(sorted(then));
   const lines: unknown[] = [];

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { TableName } from '../../../src/core/change.ts';
 import { tableFolder } from '../../../src/core/change-file/layout.ts';
 import { type CatalogEngine, catalogStatements } from '../../../src/core/query/catalog-ddl.ts';
-import { hasDuckdbWithDelta, runDuckdbSql } from '../../support/duckdb-with-delta.ts';
 import { AWKWARD_NAMES, lakeOf, openTestLake } from '../../support/lake.ts';
 import { MemoryStore } from '../../support/memory-store.ts';
+import { hasDeltaReader, runDuckdbSql } from '../../support/python.ts';
 
 async function bucketWith(tables: readonly TableName[]): Promise<MemoryStore> {
   const lake = new MemoryStore("s3://bucket/it's");
@@ -15,7 +15,7 @@ async function bucketWith(tables: readonly TableName[]): Promise<MemoryStore> {
 const sqlOf = async (lake: Parameters<typeof catalogStatements>[0], engine: CatalogEngine) =>
   (await catalogStatements(lake, engine)).map(({ sql }) => sql);
 
-const withDuckdb = await hasDuckdbWithDelta();
+const withDuckdb = await hasDeltaReader();
 
 describe('the statements that show the lake to another engine', () => {
   it('make databases and external tables for Athena, under names that its catalog takes', async () => {
