@@ -53,6 +53,9 @@ export const dmsArrival = fc.record({
 /** Rows of the source by key. */
 type State = Map<string, DmsRow>;
 
+/** What dmsArrival makes. */
+export type DmsDelivery = typeof dmsArrival extends fc.Arbitrary<infer T> ? T : never;
+
 export interface Arrival {
   /** When it may come at the earliest: an epoch's record never comes after its files. */
   fixed: boolean;

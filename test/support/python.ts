@@ -11,9 +11,10 @@ import { hasPython, type PythonEnvironment, pythonOf } from './python-environmen
 
 const SCRIPT = fileURLToPath(new URL('./delta_reader.py', import.meta.url));
 /** DuckDB's extension too is from PyPI, for the engine we bundle fetches extensions over the network. */
+const PACKAGES = ['deltalake==1.6.6', 'pyarrow==26.0.1', 'duckdb==1.4.4', 'duckdb-ext-delta==1.4.4.20260205'];
 const READERS: PythonEnvironment = {
-  name: 'deltalake-1.6.6-duckdb-1.4.4',
-  packages: ['deltalake==1.6.6', 'pyarrow==26.0.1', 'duckdb==1.4.4', 'duckdb-ext-delta==1.4.4.20260205'],
+  name: PACKAGES.join('-').replaceAll('==', '-'),
+  packages: PACKAGES,
   serves: 'what delta-rs and DuckDB read',
 };
 

@@ -175,8 +175,9 @@ class Commit:
         return rows.select(*[value(column) for column in self._batch.target.columns])
 
     def _write(self, rows: DataFrame, mode: str, **options: str) -> None:
-        """One commit with the batch's `txn`. Else each split of the input, and each part of a union, would be a file."""
+        """One commit with the batch's `txn`."""
         ledger = {"txnAppId": self._plan.app_id, "txnVersion": str(self._plan.seq)}
+        # Else each split of the input, and each part of a union, would be a file.
         sized = rows.coalesce(files_for(bytes_of(self._batch)))
         sized.write.format("delta").mode(mode).options(**options, **ledger).save(self._uri)
 

@@ -28,6 +28,7 @@ from .spark_error import spark_message
 from .staged import list_staged_tables
 from .store import Store
 
+
 def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], None]) -> dict[str, Any]:
     """The report, as `cdc merge --json` prints it; a table that failed has its `error` in it and holds up no other."""
     staging, lake = open_store(arguments.staging), open_store(arguments.lake)

@@ -146,6 +146,7 @@ export class GuideAccount {
         expect(tables).toMatchObject([table]);
         return;
       }
+      await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }
 

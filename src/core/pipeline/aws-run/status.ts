@@ -9,6 +9,7 @@ import { findFunction } from '../../aws/lambda.ts';
 import { readLogLines } from '../../aws/log-events.ts';
 import { findInstance as findDatabaseInstance } from '../../aws/rds.ts';
 import { formatTableName } from '../../change.ts';
+import { CdcError } from '../../errors.ts';
 import { connectionState } from './connections.ts';
 import { unverifiedTables } from './counted-ddl.ts';
 import { reloadTaskName } from './reload.ts';
@@ -271,7 +272,9 @@ async function unverifiedIfReadable(
 ): Promise<Map<string, string> | undefined> {
   try {
     return await unverifiedTables(run.staging, task, statistics);
-  } catch {
+  } catch (error) {
+    // Nobody can say then that the table is well.
+    if (error instanceof CdcError && error.code === 'ddl.corrupt') throw error;
     return undefined;
   }
 }

@@ -1,15 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { tableStatistics } from '../../../../src/core/aws/dms-task.ts';
-import { COUNTED_DDL } from '../../../../src/core/change-file/layout.ts';
+import { COUNTED_DDL, countedDdlKey } from '../../../../src/core/change-file/layout.ts';
 import { countedBy, findFollower, noteVerified } from '../../../../src/core/pipeline/aws-run/counted-ddl.ts';
 import { reloadOnAws } from '../../../../src/core/pipeline/aws-run/reload.ts';
 import { replicateOnAws } from '../../../../src/core/pipeline/aws-run/replicate.ts';
 import { startOnAws } from '../../../../src/core/pipeline/aws-run/start.ts';
 import { isUnwellOnAws, statusOnAws } from '../../../../src/core/pipeline/aws-run/status.ts';
 import { stopOnAws } from '../../../../src/core/pipeline/aws-run/stop.ts';
-import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
-import { startTestServer, type TestServer } from '../../../support/servers.ts';
-import { hasWorld, makeWorld, type World } from './world.ts';
+import type { AwsEmulator } from '../../../support/aws/emulator.ts';
+import type { TestServer } from '../../../support/servers.ts';
+import { eachInItsWorld, hasWorld, type World } from './world.ts';
 
 const ORDERS = { schema: 'shop', table: 'orders' };
 
@@ -17,16 +17,10 @@ describe.skipIf(!(await hasWorld()))('DDL that DMS counts and writes into no fil
   let aws: AwsEmulator;
   let server: TestServer;
   let world: World;
-
-  beforeAll(async () => {
-    [aws, server] = await Promise.all([startAwsEmulator(), startTestServer('mysql')]);
-  });
-  afterAll(async () => {
-    await Promise.all([aws?.stop(), server?.stop()]);
+  eachInItsWorld((place) => {
+    ({ aws, server, world } = place);
   });
   beforeEach(async () => {
-    await aws.reset();
-    world = await makeWorld(aws, server);
     await replicateOnAws({ ...world.run, request: { fullLoad: true, ongoing: true }, wait: true });
   });
 
@@ -82,6 +76,14 @@ describe.skipIf(!(await hasWorld()))('DDL that DMS counts and writes into no fil
     expect(await status()).toMatchObject({ state: 'following', error: null });
     await counts(2);
     expect(await status()).toMatchObject(UNVERIFIED);
+  });
+
+  test('is not overlooked where what was written down of it cannot be read', async () => {
+    await world.staging.put(countedDdlKey(ORDERS), '{"format": 2}');
+    await expect(status()).rejects.toMatchObject({
+      code: 'ddl.corrupt',
+      message: expect.stringContaining(`/${countedDdlKey(ORDERS)}: it is no note of ours`),
+    });
   });
 
   test('is not forgotten when the task that counted it is deleted', async () => {

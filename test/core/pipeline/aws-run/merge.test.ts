@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { mergeOnGlue, refuseFailed } from '../../../../src/core/pipeline/aws-run/follow-glue-run.ts';
 import { triggerOnAws } from '../../../../src/core/pipeline/aws-run/trigger.ts';
 import { seenUntil } from '../../../support/aws/clients.ts';
-import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
 import { ensureLambdaBundled } from '../../../support/build.ts';
-import { startTestServer, type TestServer } from '../../../support/servers.ts';
-import { hasWorld, makeMerge, makeWorld, NODE_MODULES, type World, watchCalls } from './world.ts';
+import { eachInItsWorld, hasWorld, makeMerge, NODE_MODULES, type World, watchCalls } from './world.ts';
 
 const FILE = 'shop/orders/20261123-101530123.csv';
 const TABLE = { schema: 'shop', table: 'orders', inserted: 2, updated: 1, deleted: 0, quarantined: 0, seconds: 1.5 };
@@ -20,23 +18,15 @@ const FAILED = {
 
 /** What a run of the job says and does is what the script in its bucket says and does. */
 describe.skipIf(!(await hasWorld()))('a merge by the Glue job', () => {
-  let aws: AwsEmulator;
-  let server: TestServer;
   let world: World;
-
-  beforeAll(async () => {
-    await ensureLambdaBundled();
-    [aws, server] = await Promise.all([
-      startAwsEmulator({ nodeModules: NODE_MODULES, glueCommand: 'python3' }),
-      startTestServer('mysql'),
-    ]);
-  });
-  afterAll(async () => {
-    await Promise.all([aws?.stop(), server?.stop()]);
-  });
+  beforeAll(ensureLambdaBundled);
+  eachInItsWorld(
+    (place) => {
+      world = place.world;
+    },
+    { nodeModules: NODE_MODULES, glueCommand: 'python3' },
+  );
   beforeEach(async () => {
-    await aws.reset();
-    world = await makeWorld(aws, server);
     await makeMerge(world);
   });
 

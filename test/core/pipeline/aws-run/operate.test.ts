@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CloudWatch } from '@aws-sdk/client-cloudwatch';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { rightsNeeded } from '../../../../src/core/pipeline/aws/rights.ts';
 import { type AwsLogLine, type LogSource, logsOnAws } from '../../../../src/core/pipeline/aws-run/logs.ts';
 import { reloadOnAws, tablesToReload } from '../../../../src/core/pipeline/aws-run/reload.ts';
@@ -13,16 +13,16 @@ import { stopOnAws } from '../../../../src/core/pipeline/aws-run/stop.ts';
 import { triggerOnAws } from '../../../../src/core/pipeline/aws-run/trigger.ts';
 import type { AwsCall } from '../../../support/aws/call-faults.mjs';
 import { seenUntil } from '../../../support/aws/clients.ts';
-import { type AwsEmulator, REGION, startAwsEmulator } from '../../../support/aws/emulator.ts';
+import { type AwsEmulator, REGION } from '../../../support/aws/emulator.ts';
 import { findBadRequests } from '../../../support/aws/request-oracle.ts';
 import { ensureLambdaBundled } from '../../../support/build.ts';
-import { startTestServer, type TestServer } from '../../../support/servers.ts';
+import type { TestServer } from '../../../support/servers.ts';
 import { temporaryFolder } from '../../../support/temp-folder.ts';
 import {
   alterAnswers,
+  eachInItsWorld,
   hasWorld,
   makeMerge,
-  makeWorld,
   NODE_MODULES,
   testConfig,
   type World,
@@ -35,17 +35,14 @@ describe.skipIf(!(await hasWorld()))('a pipeline on AWS with its merge', () => {
   let aws: AwsEmulator;
   let server: TestServer;
   let world: World;
-
-  beforeAll(async () => {
-    await ensureLambdaBundled();
-    [aws, server] = await Promise.all([startAwsEmulator({ nodeModules: NODE_MODULES }), startTestServer('mysql')]);
-  });
-  afterAll(async () => {
-    await Promise.all([aws?.stop(), server?.stop()]);
-  });
+  beforeAll(ensureLambdaBundled);
+  eachInItsWorld(
+    (place) => {
+      ({ aws, server, world } = place);
+    },
+    { nodeModules: NODE_MODULES },
+  );
   beforeEach(async () => {
-    await aws.reset();
-    world = await makeWorld(aws, server);
     await makeMerge(world);
   });
 

@@ -1,5 +1,5 @@
 import type { DescribeTableStatisticsCommandOutput } from '@aws-sdk/client-database-migration-service';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { planReplicateOnAws, planStartOnAws, planStopOnAws } from '../../../../src/core/pipeline/aws-run/dry-run.ts';
 import { replicateOnAws } from '../../../../src/core/pipeline/aws-run/replicate.ts';
 import { startOnAws } from '../../../../src/core/pipeline/aws-run/start.ts';
@@ -7,9 +7,9 @@ import { stopOnAws } from '../../../../src/core/pipeline/aws-run/stop.ts';
 import { NOTES_KEY } from '../../../../src/core/pipeline/aws-run/task-notes.ts';
 import { failOperation } from '../../../support/aws/calls.ts';
 import { seenUntil } from '../../../support/aws/clients.ts';
-import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
-import { startTestServer, type TestServer } from '../../../support/servers.ts';
-import { alterAnswers, hasWorld, makeWorld, testConfig, type World, watchCalls } from './world.ts';
+import type { AwsEmulator } from '../../../support/aws/emulator.ts';
+import type { TestServer } from '../../../support/servers.ts';
+import { alterAnswers, eachInItsWorld, hasWorld, makeWorld, testConfig, type World, watchCalls } from './world.ts';
 
 const both = { fullLoad: true, ongoing: true };
 const onlyLoad = { fullLoad: true, ongoing: false };
@@ -19,16 +19,8 @@ describe.skipIf(!(await hasWorld()))('replicating on AWS', () => {
   let aws: AwsEmulator;
   let server: TestServer;
   let world: World;
-
-  beforeAll(async () => {
-    [aws, server] = await Promise.all([startAwsEmulator(), startTestServer('mysql')]);
-  });
-  afterAll(async () => {
-    await Promise.all([aws?.stop(), server?.stop()]);
-  });
-  beforeEach(async () => {
-    await aws.reset();
-    world = await makeWorld(aws, server);
+  eachInItsWorld((place) => {
+    ({ aws, server, world } = place);
   });
 
   const replicate = (request: Parameters<typeof replicateOnAws>[0]['request'] = both, wait = true) =>

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readDefinitions } from '../../../../src/core/change-file/definitions.ts';
 import { putDmsEpoch, readDmsEpochs } from '../../../../src/core/change-file/dms-epoch.ts';
 import { changeNumber } from '../../../../src/core/change-number.ts';
@@ -11,10 +11,10 @@ import {
   tablesToLoad,
 } from '../../../../src/core/pipeline/aws-run/table-records.ts';
 import { defineTable, definitionToJson } from '../../../../src/core/table-definition.ts';
-import { type AwsEmulator, startAwsEmulator } from '../../../support/aws/emulator.ts';
-import { startTestServer, type TestServer } from '../../../support/servers.ts';
+import type { AwsEmulator } from '../../../support/aws/emulator.ts';
+import type { TestServer } from '../../../support/servers.ts';
 import { table as statistics, task } from './tasks.ts';
-import { alterAnswers, hasWorld, makeWorld, testConfig, type World } from './world.ts';
+import { alterAnswers, eachInItsWorld, hasWorld, testConfig, type World } from './world.ts';
 
 const ORDERS = { schema: 'shop', table: 'orders' };
 const PERSONS = { schema: 'shop', table: 'persons' };
@@ -23,16 +23,8 @@ describe.skipIf(!(await hasWorld()))('what replicate on AWS writes down for the 
   let aws: AwsEmulator;
   let server: TestServer;
   let world: World;
-
-  beforeAll(async () => {
-    [aws, server] = await Promise.all([startAwsEmulator(), startTestServer('mysql')]);
-  });
-  afterAll(async () => {
-    await Promise.all([aws?.stop(), server?.stop()]);
-  });
-  beforeEach(async () => {
-    await aws.reset();
-    world = await makeWorld(aws, server);
+  eachInItsWorld((place) => {
+    ({ aws, server, world } = place);
   });
 
   const replicate = (request = { fullLoad: true, ongoing: true }, wait = true) =>

@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 
 import { STSClient } from '@aws-sdk/client-sts';
-import { inject, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, beforeEach, inject, onTestFinished } from 'vitest';
 import { createReplicationInstance, findReplicationInstance } from '../../../../src/core/aws/dms.ts';
 import { openSession } from '../../../../src/core/aws/session.ts';
 import { type Config, parseConfig } from '../../../../src/core/config.ts';
@@ -14,11 +14,17 @@ import type { Progress } from '../../../../src/core/progress.ts';
 import type { AwsCall, Fault } from '../../../support/aws/call-faults.mjs';
 import { installCallFaults } from '../../../support/aws/call-faults.mjs';
 import { type AwsClients, awsClients, seenUntil } from '../../../support/aws/clients.ts';
-import { type AwsEmulator, hasAwsEmulator, REGION } from '../../../support/aws/emulator.ts';
+import {
+  type AwsEmulator,
+  type AwsEmulatorOptions,
+  hasAwsEmulator,
+  REGION,
+  startAwsEmulator,
+} from '../../../support/aws/emulator.ts';
 import { type FakeClock, fakeClock } from '../../../support/aws/fake-clock.ts';
 import { defaultSubnets, makeRole, makeVpcRole } from '../../../support/aws/stack.ts';
 import { MemoryStore } from '../../../support/memory-store.ts';
-import type { TestServer } from '../../../support/servers.ts';
+import { startTestServer, type TestServer } from '../../../support/servers.ts';
 
 /** Whether this machine has what a world takes. */
 export async function hasWorld(): Promise<boolean> {
@@ -134,6 +140,28 @@ export async function makeWorld(
     warnings,
     makeInstance,
   };
+}
+
+export interface Place {
+  aws: AwsEmulator;
+  server: TestServer;
+  world: World;
+}
+
+/** For the tests of a `describe`: an account and a source for all of them, and before each a new world, handed to `use`. */
+export function eachInItsWorld(use: (place: Place) => void, emulator: AwsEmulatorOptions = {}): void {
+  let aws: AwsEmulator;
+  let server: TestServer;
+  beforeAll(async () => {
+    [aws, server] = await Promise.all([startAwsEmulator(emulator), startTestServer('mysql')]);
+  });
+  afterAll(async () => {
+    await Promise.all([aws?.stop(), server?.stop()]);
+  });
+  beforeEach(async () => {
+    await aws.reset();
+    use({ aws, server, world: await makeWorld(aws, server) });
+  });
 }
 
 /** The SDK reads where AWS is from the environment: it is set for as long as the session is opened. */
