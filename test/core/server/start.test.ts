@@ -1,12 +1,12 @@
 /** The private server as `cdc init` makes it: from nothing, through crashes and restarts, to its removal. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { createConnection, type RowDataPacket } from 'mysql2/promise';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { CdcError } from '../../../src/core/errors.ts';
 import { type Progress, silent } from '../../../src/core/progress.ts';
 import { freePort } from '../../../src/core/server/port.ts';
@@ -229,9 +229,14 @@ describeOnServers('a private server', (flavor) => {
     expect(await server.query('SELECT COUNT(*) AS n FROM shop.t')).toEqual([{ n: 50 }]);
   });
 
-  it('is not taken in by a stale pid file that names another program', async () => {
+  it('is not taken in by stale files that name another program', async () => {
     await server.kill9();
     await writeFile(path.join(server.folder, 'run/mysqld.pid'), `${process.pid}\n`);
+    // MySQL believes its lock when the pid is any program's of its own user, but for its parent.
+    const { uid, gid } = await stat(path.join(server.folder, 'run'));
+    const another = spawn('sleep', ['60'], { uid, gid });
+    onTestFinished(() => void another.kill());
+    await writeFile(`${server.socket}.lock`, `${another.pid}\n`);
     expect(await privateServerState(server.folder)).toMatchObject({ state: 'stopped' });
     expect(await stopPrivateServer({ folder: server.folder, progress: silent })).toEqual({ stopped: false });
     await server.restart();
