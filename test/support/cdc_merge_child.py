@@ -17,9 +17,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts" / "glue"))
 
 from cdc_merge import lease as leases  # noqa: E402
+from cdc_merge.batch_engine import BatchEffect  # noqa: E402
 from cdc_merge.csv_range import read_number_range  # noqa: E402
 from cdc_merge.definition import LakeColumn, is_delta_type  # noqa: E402
 from cdc_merge.dms_loads import DmsLoads, Patience  # noqa: E402
+from cdc_merge.dms_scan import scan_strictly  # noqa: E402
 from cdc_merge.errors import CdcError  # noqa: E402
 from cdc_merge.folder_store import FolderStore  # noqa: E402
 from cdc_merge.inputs import assert_unchanged  # noqa: E402
@@ -27,7 +29,7 @@ from cdc_merge.lake_snapshot import LakeSnapshot  # noqa: E402
 from cdc_merge.layout import TableName, table_folder  # noqa: E402
 from cdc_merge.ledger import format_plan, parse_plan, plan_key  # noqa: E402
 from cdc_merge.merge_lease import cancelled_by_signals, merge_lease_of  # noqa: E402
-from cdc_merge.merge_table import BatchEffect, MergeOptions, merge_table  # noqa: E402
+from cdc_merge.merge_table import MergeOptions, merge_table  # noqa: E402
 from cdc_merge.open_store import open_store  # noqa: E402
 from cdc_merge.process_identity import ProcessIdentity, own_identity  # noqa: E402
 from cdc_merge.spark_error import spark_message  # noqa: E402
@@ -47,6 +49,9 @@ class RowlessEngine:
 
     def snapshot(self, _table):
         return self.now
+
+    def scan(self, files):
+        return [scan_strictly(one) for one in files]
 
     def run(self, batch, plan, snapshot, lease):
         if plan.seq == self.stop_at:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from .batch import PreparedBatch
 from .change_number import format_change_number
 from .checked_batch import CheckedBatch
+from .csv_fields import named, quote_name
 from .definition import LakeColumn
 from .errors import CdcError
 from .lake_snapshot import LakeSnapshot
@@ -18,7 +19,7 @@ from .lake_value import sql_type
 from .ledger import Plan
 from .session import files_for, ledger_entry
 from .times import dms_time
-from .staged_rows import NUMBER, OP, SEQ, TS, named, quote_name
+from .staged_rows import NUMBER, OP, SEQ, TS
 
 _VIEW = "cdc_changes"
 _RANK = "=rank"

@@ -15,7 +15,6 @@ from .lake_snapshot import LakeSnapshot
 from .layout import TableName, table_folder
 from .ledger import AppliedFile, DmsState, Plan, PlanInput
 from .quarantine import count_quarantined
-from .rows import read_rows
 from .store import Store
 from .times import dms_time, iso_time
 
@@ -53,26 +52,23 @@ def prepare_dms_batch(
         found = stored_input(staging, one.key)
         states.append(found)
         planned.append(PlanInput("load", one.key, found.size, found.tag))
-        source = _dms_source(staging, found, table, began, count_lone=True)
+        source = _dms_source(staging, found, table, began)
         if source is not None:
             loads.append(source)
     changes: list[SourceFile] = []
     applied = list(batch.before)
-    expected_rows: int | None = 0
     for entry in batch.inputs:
         key = entry.file.found.key
         found = stored_input(staging, key)
         if entry.applied is not None:
             _assert_same(staging, found, entry.applied, name)
         states.append(found)
-        scan = entry.file.scan
-        rows = None if scan is None else scan.rows
+        rows = None if entry.file.scan is None else entry.file.scan.rows
         planned.append(PlanInput("changes", key, found.size, found.tag, rows=rows))
         applied.append(AppliedFile(key[len(table_folder(name)) :], found.size, _placed_tag(staging, found.tag)))
         source = _dms_source(staging, found, table, entry.file.time)
         if source is not None:
             changes.append(source)
-        expected_rows = None if rows is None or expected_rows is None else expected_rows + rows
     draft = Plan(
         app_id=app_id,
         kind="load" if is_load else "changes",
@@ -101,7 +97,6 @@ def prepare_dms_batch(
         states=states,
         by_order=True,
         repeats=batch.repeats,
-        expected_rows=expected_rows,
         least_load_rows=None if epoch is None else epoch.rows,
     )
 
@@ -134,17 +129,11 @@ def _place_of(tag: str) -> str:
     return "anywhere" if tag.startswith("sha256:") else tag.partition(" ")[2]
 
 
-def _dms_source(
-    staging: Store, found: InputState, table: DmsTable, time: str, count_lone: bool = False
-) -> SourceFile | None:
-    """None for an empty file. `time`: when it was written. `count_lone`: of one column a row may be a blank line, which
-    engines pass over: then the rows are counted strictly."""
+def _dms_source(staging: Store, found: InputState, table: DmsTable, time: str) -> SourceFile | None:
+    """None for an empty file. `time`: when it was written."""
     first = read_header(staging, found.found.key)
     if not first:
         return None
     layout, definition = dms_layout(first, table.definitions, table.dialect, found.label)
     layout = replace(layout, cut_at=cut_lengths(table.epochs, time))
-    source = SourceFile(found, definition, None, layout)
-    if count_lone and len(layout.fields) == 1:
-        return SourceFile(found, definition, sum(1 for _ in read_rows(source)), layout)
-    return source
+    return SourceFile(found, definition, None, layout)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from .definition import TableDefinition, read_definitions
 from .dms_dialect import Dialect, read_dialect
 from .dms_epoch import DmsEpoch
-from .dms_scan import DmsScan, scan_dms_file
+from .dms_scan import DmsScan, ScanRows, scan_dms_files
 from .errors import CdcError
 from .layout import TableName, table_folder
 from .ledger import DmsState
@@ -48,9 +48,14 @@ class DmsTable:
 
 
 def read_dms_table(
-    staging: Store, table: TableName, epochs: list[DmsEpoch], state: DmsState | None, known: KnownScans
+    staging: Store,
+    table: TableName,
+    epochs: list[DmsEpoch],
+    state: DmsState | None,
+    known: KnownScans,
+    scan_rows: ScanRows,
 ) -> DmsTable:
-    """Reads whole, once, each change file that the table may not have had."""
+    """Each change file that the table may not have had is read whole, once, by the engine."""
     definitions = read_definitions(staging, table)
     dialect = read_dialect(staging)
     folder = table_folder(table)
@@ -61,18 +66,15 @@ def read_dms_table(
     for one, name in [*loads, *changes]:
         _assert_readable(staging, one, name)
     is_needed = _needed_scans(epochs, state)
+    needed = [one for one, _ in changes if is_needed(one.key[len(folder) :])]
+    new = [one for one in needed if one.key not in known or known[one.key].size != one.size]
+    known |= scan_dms_files(staging, new, definitions, dialect, scan_rows)
+    scans = {one.key: known[one.key] for one in needed}
     files = []
     for one, _ in changes:
-        path = one.key[len(folder) :]
-        time = time_of(path)
-        scan = None
-        if is_needed(path, time):
-            scan = known.get(one.key)
-            if scan is None or scan.size != one.size:
-                scan = scan_dms_file(staging, one.key, one.size, definitions, dialect)
-                known[one.key] = scan
+        path, scan = one.key[len(folder) :], scans.get(one.key)
         if scan is None or not scan.is_ours:
-            files.append(DmsFile(one, path, time, scan))
+            files.append(DmsFile(one, path, time_of(path), scan))
     return DmsTable(epochs, definitions, dialect, [one for one, _ in loads], files)
 
 
@@ -92,7 +94,7 @@ def cut_lengths(epochs: list[DmsEpoch], time: str) -> tuple[int, ...]:
 _NEAR = timedelta(hours=1)
 
 
-def _needed_scans(epochs: list[DmsEpoch], state: DmsState | None) -> Callable[[str, str], bool]:
+def _needed_scans(epochs: list[DmsEpoch], state: DmsState | None) -> Callable[[str], bool]:
     """Files that are new, and those that an epoch to come may begin among. What is older than an hour before both is of
     no use."""
     applied = set() if state is None else {file.name for file in state.applied}
@@ -101,7 +103,8 @@ def _needed_scans(epochs: list[DmsEpoch], state: DmsState | None) -> Callable[[s
     oldest = dms_time(min([datetime.now(timezone.utc), *starts]) - _NEAR)
     near = [(dms_time(started - _NEAR), dms_time(started)) for started in later]
 
-    def is_needed(name: str, time: str) -> bool:
+    def is_needed(name: str) -> bool:
+        time = time_of(name)
         return any(start <= time < end for start, end in near) if name in applied else time >= oldest
 
     return is_needed

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from .batch import PreparedBatch, prepare_batch
+from .batch_engine import BatchEngine
 from .change_number import number_in_run
 from .dms_batch import prepare_dms_batch
 from .dms_epoch import DmsEpoch, read_current_dms_epochs
 from .dms_pending import DmsBatch, DmsOptions, loads_of, next_dms_batch, open_load
+from .dms_scan import ScanRows
 from .dms_staged import KnownScans, read_dms_table
 from .errors import CdcError
 from .lake_snapshot import LakeSnapshot
@@ -71,14 +73,15 @@ class TableLook:
 
 
 def look_at_table(
-    options: LookOptions, table: TableName, snapshot: LakeSnapshot | None, known: Known, limit: int | None = None
+    options: LookOptions, table: TableName, engine: BatchEngine, known: Known, limit: int | None = None
 ) -> TableLook:
     """`limit`: nothing above this number; of files that our own capture wrote."""
+    snapshot = engine.snapshot(table)
     state = read_state(options.lake, table, None if snapshot is None else snapshot.txns.get(options.app_id))
     epochs = read_current_dms_epochs(options.staging, table)
     if epochs is None:
         return _look_at_ours(options, table, snapshot, state, known.ranges, limit)
-    return _look_at_dms(options, table, snapshot, state, epochs, known.scans)
+    return _look_at_dms(options, table, snapshot, state, epochs, known.scans, engine.scan)
 
 
 def _look_at_ours(
@@ -132,17 +135,18 @@ def _look_at_dms(
     state: Plan | None,
     epochs: list[DmsEpoch],
     known: KnownScans,
+    scan_rows: ScanRows,
 ) -> TableLook:
     staging, lake = options.staging, options.lake
     before = None if state is None else state.dms
-    staged = read_dms_table(staging, table, epochs, before, known)
+    staged = read_dms_table(staging, table, epochs, before, known, scan_rows)
     opened = None if options.load_complete or options.ask_load is None else open_load(staged, before)
     answer = None
     if opened is not None and options.ask_load is not None:
         answer = options.ask_load(table, opened, loads_of(staged, opened))
     if isinstance(answer, DmsEpoch):
         # What DMS wrote last may have come since the listing.
-        staged = read_dms_table(staging, table, [*epochs[:-1], answer], before, known)
+        staged = read_dms_table(staging, table, [*epochs[:-1], answer], before, known, scan_rows)
     keys = {one.key for one in [*(file.found for file in staged.files), *staged.loads]}
     if options.up_to is not None and options.up_to not in keys:
         raise CdcError(

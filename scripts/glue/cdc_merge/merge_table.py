@@ -6,38 +6,15 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from .batch import PreparedBatch
+from .batch_engine import BatchEffect, BatchEngine
 from .errors import CdcError
-from .lake_snapshot import LakeSnapshot
 from .layout import TableName
 from .lease import Lease
-from .ledger import Plan
 from .look import Known, LookOptions, NextLook, TableLook, look_at_table
 
 GAP_WAIT_SECONDS = 300.0
-
-
-@dataclass(frozen=True)
-class BatchEffect:
-    changes: int
-    inserted: int
-    updated: int
-    deleted: int
-    quarantined: int
-    bytes_written: int = 0
-
-
-class BatchEngine(Protocol):
-    """What the planner asks of whoever has the rows."""
-
-    def snapshot(self, table: TableName) -> LakeSnapshot | None:
-        """The lake table as it is now; None where there is no table."""
-
-    def run(self, batch: PreparedBatch, plan: Plan, snapshot: LakeSnapshot | None, lease: Lease) -> BatchEffect | None:
-        """Applies the batch in one commit with txn {plan.app_id, plan.seq}. Right before it: assert_unchanged(batch.inputs),
-        put_quarantine, lease.assert_held(). None: someone else made that version first; it is planned again."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +87,13 @@ def merge_table(
     started = time.monotonic()
     report = TableReport(table) if report is None else report
     known = Known()
-    look = look_at_table(options, table, engine.snapshot(table), known)
+    look = look_at_table(options, table, engine, known)
     # Without anything to do no lease is taken: a table is looked at far more often than it changes.
     if look.next is not None:
         with lease_of() as lease:
             limit: int | None = None
             while True:
-                look = look_at_table(options, table, engine.snapshot(table), known, limit)
+                look = look_at_table(options, table, engine, known, limit)
                 limit = look.newest if limit is None else limit
                 report.version = _version(look)
                 if look.next is None:

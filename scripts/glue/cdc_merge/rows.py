@@ -46,23 +46,27 @@ def rows_of(
     if layout.has_header:
         next(records, None)
     for record in records:
-        fields, line = record.fields, record.line
-        if len(fields) != len(layout.fields):
-            raise wrong_width(file, line, len(fields), len(layout.fields))
-        marks: dict[str, str] = {}
-        values: list[str | None] = [None] * len(definition.columns)
-        for role, field in zip(layout.fields, fields):
-            if role.kind == "column":
-                values[role.index] = read_field(field, layout, definition.columns[role.index])
-            elif role.kind != "before":
-                marks[role.kind] = field
-        op = marks.get("op")
-        if op is not None and op not in ("I", "U", "D"):
-            raise wrong_op(file, line, op)
-        # DMS has none for the rows of a load, and may write that as NULL.
-        number = marks.get("number")
-        seq = None if number is None or (layout.writer != "cdc" and number == layout.null) else number or None
-        yield ChangeRow(op, marks.get("time"), tuple(values), seq, line)
+        yield row_of(record, layout, definition, file)
+
+
+def row_of(record: CsvRecord, layout: FileLayout, definition: TableDefinition, file: str) -> ChangeRow:
+    fields, line = record.fields, record.line
+    if len(fields) != len(layout.fields):
+        raise wrong_width(file, line, len(fields), len(layout.fields))
+    marks: dict[str, str] = {}
+    values: list[str | None] = [None] * len(definition.columns)
+    for role, field in zip(layout.fields, fields):
+        if role.kind == "column":
+            values[role.index] = read_field(field, layout, definition.columns[role.index])
+        elif role.kind != "before":
+            marks[role.kind] = field
+    op = marks.get("op")
+    if op is not None and op not in ("I", "U", "D"):
+        raise wrong_op(file, line, op)
+    # DMS has none for the rows of a load, and may write that as NULL.
+    number = marks.get("number")
+    seq = None if number is None or (layout.writer != "cdc" and number == layout.null) else number or None
+    return ChangeRow(op, marks.get("time"), tuple(values), seq, line)
 
 
 def read_field(field: str, layout: FileLayout, column: ColumnDefinition) -> str | None:

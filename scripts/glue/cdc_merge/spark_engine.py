@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from pyspark.sql import SparkSession
 
 from .apply_batch import Applied, Commit, bytes_of, set_properties
 from .batch import PreparedBatch
+from .batch_engine import BatchEffect
 from .checked_batch import CheckedBatch, check_batch
 from .crash_point import reach
 from .create_table import create_lake_table
+from .dms_scan import DmsScan, DmsSource
+from .dms_scan_spark import scan_in_spark
 from .errors import Interrupted
 from .inputs import assert_unchanged
 from .lake_log import LakeLog
@@ -18,7 +22,6 @@ from .lake_snapshot import LakeSnapshot
 from .layout import TableName
 from .lease import Lease
 from .ledger import Plan
-from .merge_table import BatchEffect
 from .process_identity import ProcessIdentity, identity_of
 from .quarantine import put_quarantine
 from .session import size_output
@@ -45,6 +48,9 @@ class SparkEngine:
 
     def snapshot(self, table: TableName) -> LakeSnapshot | None:
         return self._log.read(table)
+
+    def scan(self, files: Sequence[DmsSource]) -> list[DmsScan]:
+        return scan_in_spark(self._spark, files)
 
     def run(self, batch: PreparedBatch, plan: Plan, snapshot: LakeSnapshot | None, lease: Lease) -> BatchEffect | None:
         """In a thread of its own: when a signal ends the wait for it, it is still known whether what commits has ended. By an

@@ -1,18 +1,16 @@
-"""Reads change and load files in Spark: every field as text, then typed rows with our own marks beside the lake's columns."""
+"""Change and load files in Spark as typed rows: our own marks beside the lake's columns."""
 
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Iterable, Sequence
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
 
 from .batch import SourceFile
 from .change_number import format_change_number
+from .csv_fields import FILE, SCHEME, address_of, breaks_within, named, quote_name, read_fields
 from .cut_value import is_whole
 from .definition import ColumnDefinition, LakeColumn
 from .lake_value import cast_text, field_text, sql_type
@@ -20,25 +18,14 @@ from .lake_value import cast_text, field_text, sql_type
 # Our own columns: `=` cannot stand in a lake name.
 NUMBER = "=number"
 """19 digits, whose order as text is that of the numbers; NULL where `cdc_seq` is no number."""
-OP, TS, SEQ, FILE = "=op", "=ts", "=seq", "=file"
+OP, TS, SEQ = "=op", "=ts", "=seq"
 FITS = "=fits"
 """Every value fits its type."""
 KEY_FITS = "=key_fits"
 """The key's values fit and none is NULL."""
 REPLACED = "=replaced"
 """A field holds U+FFFD: the file says so, or it is not UTF-8 and Spark has put it there."""
-_PLACE = "=place"
-
-_GLOB = set("{}[]*?\\")
-_SCHEME = "^[a-z0-9]+:/*"
-
-
-def quote_name(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
-
-
-def named(name: str) -> Column:
-    return F.col(quote_name(name))
+_PLACE, _FIELDS, _LINES = "=place", "=fields", "=lines"
 
 
 def alike(sources: Iterable[SourceFile]) -> list[list[SourceFile]]:
@@ -48,37 +35,6 @@ def alike(sources: Iterable[SourceFile]) -> list[list[SourceFile]]:
         columns = tuple((c.name, c.type, c.lake, c.nullable) for c in source.definition.columns)
         groups.setdefault((columns, source.definition.zero_dates, source.layout), []).append(source)
     return list(groups.values())
-
-
-def read_fields(spark: SparkSession, sources: Sequence[SourceFile]) -> DataFrame:
-    """`f0` … as the files have them, and the file's address. Rows with another number of fields fail the read."""
-    layout = sources[0].layout
-    schema = StructType([StructField(f"f{place}", StringType()) for place in range(len(layout.fields))])
-    reader = spark.read.schema(schema).options(
-        header=str(layout.has_header).lower(),
-        mode="FAILFAST",
-        encoding="UTF-8",
-        sep=",",
-        quote='"',
-        escape='"',
-        lineSep="\n",
-        multiLine="true",
-        unescapedQuoteHandling="RAISE_ERROR",
-        maxCharsPerColumn="-1",
-        # No file holds this text, so nothing is NULL but what our own rule makes so.
-        nullValue=f"null {uuid.uuid4()}",
-    )
-    rows = reader.csv([_escape_glob(source.uri) for source in sources])
-    return rows.select("*", F.col("_metadata.file_path").alias(FILE))
-
-
-def _escape_glob(uri: str) -> str:
-    return "".join(f"\\{char}" if char in _GLOB else char for char in uri)
-
-
-def bare_address(address: str) -> str:
-    """Without its scheme, and the slashes after it, of which there are one to three."""
-    return re.sub(_SCHEME, "", address)
 
 
 def _places(source: SourceFile, kind: str) -> dict[int, int]:
@@ -110,7 +66,7 @@ class RowReader:
         """Changes of DMS, numbered by the order of the files and then of the rows; odd, for an update that moves its row to
         another key is two, D of the old key before I of the new one."""
         path = self._spark.sparkContext._jvm.org.apache.hadoop.fs.Path
-        places = [(bare_address(path(one.uri).toUri().toString()), index) for index, one in enumerate(sources)]
+        places = [(address_of(path(one.uri).toUri().toString()), index) for index, one in enumerate(sources)]
         files = self._spark.createDataFrame(places, "address string, place int")
         parts = [self._typed(group, F.broadcast(files)) for group in alike(sources)]
         return reduce(DataFrame.union, parts) if parts else self._empty()
@@ -119,9 +75,16 @@ class RowReader:
         return self._rows(sources)
 
     def misfits(self, source: SourceFile, window: tuple[int, int] | None) -> DataFrame:
-        """Of one file: `place` (from 1) of each row that does not fit, and `columns`: the indexes of what does not."""
-        # One file is one partition, read in its order.
-        fields = read_fields(self._spark, [source]).withColumn(_PLACE, F.monotonically_increasing_id() + 1)
+        """Of one file, the rows that do not fit, in their order: the `line` of the file, the `fields`, and in `columns` the
+        indexes of what does not."""
+        bare = [F.coalesce(F.col(f"f{place}"), F.lit("")) for place in range(len(source.layout.fields))]
+        fields = read_fields(self._spark, [source]).select(
+            "*",
+            # One file is one partition, read in its order.
+            F.monotonically_increasing_id().alias(_PLACE),
+            F.array(*bare).alias(_FIELDS),
+            (breaks_within(source.layout) + 1).alias(_LINES),
+        )
         texts = self._texts(fields, source)
         befores = _places(source, "before")
         wrong = []
@@ -133,15 +96,18 @@ class RowReader:
                 if index in befores:
                     fits = fits & _before_fits(index, column, source)
             wrong.append(F.when(~fits, F.lit(index)))
-        found = texts.select(
-            named(NUMBER),
-            named(_PLACE).alias("place"),
-            F.filter(F.array(*wrong), lambda index: index.isNotNull()).alias("columns"),
-        ).where(F.size("columns") > 0)
+        columns = F.filter(F.array(*wrong), lambda index: index.isNotNull())
+        is_wanted = F.size(columns) > 0
         if window is not None:
             low, high = map(format_change_number, window)
-            found = found.where((named(NUMBER) > low) & (named(NUMBER) <= high))
-        return found.select("place", "columns").orderBy("place")
+            is_wanted = is_wanted & (named(NUMBER) > low) & (named(NUMBER) <= high)
+        first = 2 if source.layout.has_header else 1
+        before = Window.orderBy(named(_PLACE)).rowsBetween(Window.unboundedPreceding, -1)
+        # The window moves every row to one place: of those that fit, only how many lines they have.
+        misfit = F.struct(named(_FIELDS).alias("fields"), columns.alias("columns"))
+        found = texts.select(named(_PLACE), named(_LINES), F.when(is_wanted, misfit).alias("misfit"))
+        line = F.lit(first) + F.coalesce(F.sum(named(_LINES)).over(before), F.lit(0))
+        return found.withColumn("line", line).where("misfit IS NOT NULL").select("line", "misfit.*").orderBy("line")
 
     def _rows(self, sources: Sequence[SourceFile]) -> DataFrame:
         parts = [self._typed(group) for group in alike(sources)]
@@ -178,7 +144,7 @@ class RowReader:
         if files is not None:
             texts = texts.withColumn("moved", (op == "U") & moved)
             texts = texts.withColumn("part", F.explode(F.array(F.lit(0), F.lit(1)))).where("part = 1 OR moved")
-            texts = texts.join(files, F.regexp_replace(named(FILE), _SCHEME, "") == F.col("address"))
+            texts = texts.join(files, F.regexp_replace(named(FILE), SCHEME, "") == F.col("address"))
             digits = F.lpad((named(_PLACE) * 2 + F.col("part")).cast("string"), 20, "0")
             number = F.concat(F.lpad(F.col("place").cast("string"), 8, "0"), digits)
             op = F.when(F.col("part") == 0, "D").when(F.col("moved"), "I").otherwise(op)
@@ -215,15 +181,14 @@ class RowReader:
             texts.append(text.alias(f"b{index}"))
         strange = [F.col(f"f{place}").contains("\ufffd") for place in range(len(layout.fields))]
         replaced = F.coalesce(reduce(lambda a, b: F.coalesce(a, F.lit(False)) | F.coalesce(b, F.lit(False)), strange), F.lit(False))
-        place = [named(_PLACE)] if _PLACE in fields.columns else []
+        given_marks = [named(name) for name in fields.columns if name.startswith("=")]
         return fields.select(
             number.alias(NUMBER),
             mark("op", "I").alias(OP),
             mark("time", None).alias(TS),
             seq.alias(SEQ),
-            named(FILE),
             replaced.alias(REPLACED),
-            *place,
+            *given_marks,
             *texts,
         )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .batch import PreparedBatch, SourceFile
+from .csv_records import CsvRecord
 from .quarantine import UnfitRow
-from .rows import is_cut, misfit_reason, read_rows, unfit_error
+from .rows import is_cut, misfit_reason, row_of, unfit_error
 from .staged_rows import RowReader
 
 
@@ -14,17 +15,18 @@ def take_unfit_rows(
     reader: RowReader, batch: PreparedBatch, sources: Sequence[SourceFile], window: tuple[int, int] | None
 ) -> list[UnfitRow]:
     """Of files that have such rows. Raises `row.unfit` under the policy `fail`, and `row.key` whatever the policy: without
-    its key nobody knows what a row would have changed. Spark finds the places; the file itself is read for its lines."""
+    its key nobody knows what a row would have changed."""
     key = {one.lake.lower() for one in batch.target.key}
     taken: list[UnfitRow] = []
     seen: set[str] = set()
     for source in sources:
-        columns = source.definition.columns
-        places = {row["place"]: row["columns"] for row in reader.misfits(source, window).collect()}
-        for place, row in enumerate(read_rows(source), start=1):
-            if place not in places:
-                continue
-            wrong = [columns[index].lake for index in places[place]]
+        columns, file = source.definition.columns, source.state.label
+        misfits = reader.misfits(source, window)
+        if batch.draft.unfit == "fail":
+            misfits = misfits.limit(1)
+        for found in misfits.collect():
+            row = row_of(CsvRecord(tuple(found["fields"]), found["line"]), source.layout, source.definition, file)
+            wrong = [columns[index].lake for index in found["columns"]]
             reason = misfit_reason(source, row, wrong)
             in_key = any(name.lower() in key for name in wrong)
             if in_key or batch.draft.unfit == "fail":
@@ -35,5 +37,5 @@ def take_unfit_rows(
             if row.seq is not None:
                 seen.add(row.seq)
             values = {column.name: value for column, value in zip(columns, row.values)}
-            taken.append(UnfitRow(source.state.label, row.line, reason, row.op, row.ts, row.seq, values))
+            taken.append(UnfitRow(file, row.line, reason, row.op, row.ts, row.seq, values))
     return taken

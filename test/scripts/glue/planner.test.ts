@@ -108,7 +108,8 @@ async function runCase(one: MergeCase, child: CdcMergeChild): Promise<void> {
     const plans = await plansOf(lake, table);
     // What the rows alone show makes the batch fail after it was planned.
     const planned = Math.max(0, ...Object.keys(plans).map(seqOfKey));
-    const stopAt = here instanceof CdcError && ROWS.has(here.code) ? planned : undefined;
+    const isOfRows = here instanceof CdcError && ROWS.has(here.code) && planned > 0;
+    const stopAt = isOfRows ? planned : undefined;
     for (const { key } of await lake.list(`${tableFolder(table)}_cdc/quarantine/`))
       await theirs.lake.put(key, await lake.get(key));
     const there = await mergeWithoutRowsInPython(child, theirs, snapshot, { stopAt });
