@@ -83,7 +83,7 @@ def prepare_dms_batch(
         watermark_before=None if state is None else state.watermark_after,
         watermark_after=definition.number,
         quarantined_before=0 if state is None else count_quarantined(lake, state),
-        dms=_state_after(batch, before, applied),
+        dms=_state_after(batch, before, applied, mode),
     )
     return PreparedBatch(
         table=name,
@@ -101,10 +101,11 @@ def prepare_dms_batch(
     )
 
 
-def _state_after(batch: DmsBatch, before: DmsState | None, applied: list[AppliedFile]) -> DmsState:
+def _state_after(batch: DmsBatch, before: DmsState | None, applied: list[AppliedFile], mode: str) -> DmsState:
     epoch = batch.epoch or before
     assert epoch is not None
-    return DmsState(epoch.kind, epoch.started, batch.sequence, tuple(applied))
+    since = None if mode == "merge" else epoch.started if before is None else before.begin
+    return DmsState(epoch.kind, epoch.started, batch.sequence, tuple(applied), since)
 
 
 def _assert_same(staging: Store, found: InputState, known: AppliedFile, table: TableName) -> None:

@@ -99,7 +99,7 @@ def _needed_scans(epochs: list[DmsEpoch], state: DmsState | None) -> Callable[[s
     no use."""
     applied = set() if state is None else {file.name for file in state.applied}
     later = [epoch.started for epoch in epochs if state is None or epoch.started > state.started]
-    starts = [*([] if state is None else [state.started]), *later]
+    starts = [*([] if state is None else [state.begin]), *later]
     oldest = dms_time(min([datetime.now(timezone.utc), *starts]) - _NEAR)
     near = [(dms_time(started - _NEAR), dms_time(started)) for started in later]
 

@@ -67,6 +67,13 @@ class DmsState:
     """The greatest `dms_seq` in the table; None where the files have none."""
     applied: tuple[AppliedFile, ...]
     """In the order in which their changes count."""
+    since: datetime | None = None
+    """Of a history: when its first epoch began. Its changes count however late they come, also below a later load."""
+
+    @property
+    def begin(self) -> datetime:
+        """Files that are named before it belong to nothing that the table has."""
+        return self.since or self.started
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,7 @@ def format_plan(plan: Plan, target_schema: Sequence[LakeColumn]) -> str:
 def _dms_to_json(state: DmsState) -> dict[str, Any]:
     return {
         "epoch": {"kind": state.kind, "started": iso_time(state.started)},
+        **({} if state.since is None else {"since": iso_time(state.since)}),
         "sequence": state.sequence,
         "applied": [[one.name, one.size, one.tag] for one in state.applied],
     }
@@ -201,6 +209,7 @@ def _dms_from_json(fields: Fields) -> DmsState:
         started=parse_time(epoch.text("started")),
         sequence=None if fields.is_null("sequence") else fields.text("sequence"),
         applied=tuple(applied),
+        since=parse_time(fields.text("since")) if fields.has("since") else None,
     )
 
 

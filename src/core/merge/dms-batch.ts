@@ -13,7 +13,7 @@ import type { DmsBatch } from './dms-pending.ts';
 import { cutLengths, type DmsTable } from './dms-staged.ts';
 import { checkRows } from './explain-unreadable.ts';
 import { type InputState, storedInput } from './inputs.ts';
-import type { AppliedFile, MergeMode, Plan, PlanInput, UnfitPolicy } from './ledger.ts';
+import { type AppliedFile, beginOf, type MergeMode, type Plan, type PlanInput, type UnfitPolicy } from './ledger.ts';
 import type { PreparedBatch } from './prepare-batch.ts';
 import { countQuarantined } from './quarantine.ts';
 import type { CsvSource } from './rows-sql.ts';
@@ -81,7 +81,12 @@ export async function prepareDmsBatch(request: PrepareDmsRequest): Promise<Prepa
     epoch: null,
     watermark: { before: state?.watermark.after ?? null, after: number },
     quarantinedBefore: state === undefined ? 0 : await countQuarantined(lake, state),
-    dms: { epoch: { kind: epoch.kind, started: epoch.started }, sequence: batch.sequence, applied },
+    dms: {
+      epoch: { kind: epoch.kind, started: epoch.started },
+      since: mode === 'merge' ? undefined : state?.dms === undefined ? epoch.started : beginOf(state.dms),
+      sequence: batch.sequence,
+      applied,
+    },
   };
   return {
     plan,

@@ -8,7 +8,7 @@ import { type DmsEpoch, dmsTime } from '../change-file/dms-epoch.ts';
 import type { DmsScan } from '../change-file/dms-scan.ts';
 import { CdcError } from '../errors.ts';
 import type { StoredObject } from '../store/store.ts';
-import type { AppliedFile, DmsState } from './ledger.ts';
+import { type AppliedFile, beginOf, type DmsState } from './ledger.ts';
 import type { Waiting } from './pending.ts';
 
 /** A change file of DMS. */
@@ -82,8 +82,8 @@ export function nextDmsBatch(
   if (current === undefined) return loading(table, staged);
   const keepHistory = options.keepHistory === true;
   // A history leaves out nothing that came before a load.
-  const since = keepHistory && state !== undefined ? state.epoch : current;
-  const ofEpoch = staged.files.filter((file) => belongsTo(file, since.started));
+  const since = keepHistory && state !== undefined ? beginOf(state) : current.started;
+  const ofEpoch = staged.files.filter((file) => belongsTo(file, since));
   const fresh = ofEpoch.filter(({ name }) => !applied.has(name));
   const work: Work = { table, staged, ofEpoch, fresh, state, options, epoch };
   const start = keepHistory ? onceOnly(work) : epoch === undefined ? followOn(work) : beginAgain(work);

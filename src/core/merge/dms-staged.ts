@@ -12,7 +12,7 @@ import { CdcError } from '../errors.ts';
 import type { Store, StoredObject } from '../store/store.ts';
 import type { TableDefinition } from '../table-definition.ts';
 import { type DmsFile, type DmsStaged, timeOf } from './dms-pending.ts';
-import type { DmsState } from './ledger.ts';
+import { beginOf, type DmsState } from './ledger.ts';
 
 /** Files looked into already, by key: they never change. Filled as files are read. */
 export type KnownScans = Map<string, DmsScan>;
@@ -80,8 +80,8 @@ function neededScans(
 ): (name: string, time: string) => boolean {
   const applied = new Set(state?.applied.map(({ name }) => name));
   const later = epochs.filter(({ started }) => state === undefined || started > state.epoch.started);
-  const starts = [...(state === undefined ? [] : [state.epoch]), ...later].map(({ started }) => started.getTime());
-  const oldest = dmsTime(new Date(Math.min(Date.now(), ...starts) - NEAR_MS));
+  const starts = [...(state === undefined ? [] : [beginOf(state)]), ...later.map(({ started }) => started)];
+  const oldest = dmsTime(new Date(Math.min(Date.now(), ...starts.map((start) => start.getTime())) - NEAR_MS));
   const near = later.map(({ started }) => [dmsTime(new Date(started.getTime() - NEAR_MS)), dmsTime(started)] as const);
   return (name, time) => (applied.has(name) ? near.some(([from, to]) => time >= from && time < to) : time >= oldest);
 }

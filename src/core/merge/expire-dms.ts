@@ -6,7 +6,7 @@ import { tableFolder } from '../change-file/layout.ts';
 import { parseStagedName } from '../change-file/name.ts';
 import type { Store, StoredObject } from '../store/store.ts';
 import { timeOf } from './dms-pending.ts';
-import type { DmsState } from './ledger.ts';
+import { beginOf, type DmsState } from './ledger.ts';
 
 /** Their keys. What a load that has begun since may still need stays. */
 export async function expiredDmsFiles(
@@ -19,7 +19,7 @@ export async function expiredDmsFiles(
   const seconds = later.map(({ started }) => Math.floor(started.getTime() / 1000) * 1000);
   const neededFrom = seconds.length === 0 ? undefined : new Date(Math.min(...seconds));
   const applied = new Set(settled.applied.map(({ name }) => name));
-  const start = dmsTime(settled.epoch.started);
+  const start = dmsTime(beginOf(settled));
   return (await staging.list(folder)).flatMap((object) => {
     const name = object.key.slice(folder.length);
     const kind = parseStagedName(name)?.kind;

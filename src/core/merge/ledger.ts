@@ -53,10 +53,17 @@ export interface AppliedFile {
 /** Where a table stands that DMS's files make (contract.md 5). */
 export interface DmsState {
   epoch: { kind: 'load' | 'start'; started: Date };
+  /** Of a history: when its first epoch began. Its changes count however late they come, also below a later load. */
+  since?: Date | undefined;
   /** The greatest `dms_seq` in the table; null where the files have none. */
   sequence: string | null;
   /** In the order in which their changes count. */
   applied: AppliedFile[];
+}
+
+/** Files that are named before it belong to nothing that the table has. */
+export function beginOf({ since, epoch }: DmsState): Date {
+  return since ?? epoch.started;
 }
 
 export interface Plan {
@@ -89,6 +96,7 @@ export interface Plan {
 }
 
 const number = z.string().transform(parseChangeNumber);
+const time = z.iso.datetime().transform((text) => new Date(text));
 const planFile = z.object({
   format: z.literal(1),
   seq: z.int(),
@@ -119,8 +127,9 @@ const planFile = z.object({
     .object({
       epoch: z.object({
         kind: z.enum(['load', 'start']),
-        started: z.iso.datetime().transform((text) => new Date(text)),
+        started: time,
       }),
+      since: time.optional(),
       sequence: z.string().nullable(),
       applied: z
         .array(z.tuple([z.string(), z.number(), z.string()]))
