@@ -262,7 +262,7 @@ async function mergePipeline(options: PendingOptions, context: Context, askLoad?
       ? await mergeWithSpark({ ...request, config, submit: submitOf(config, context) })
       : await mergePending({ ...request, askLoad, pipeline });
   const [only] = outcomes;
-  if (outcomes.length === 1 && only !== undefined && 'error' in only) throw only.error;
+  if (outcomes.length === 1 && only !== undefined && 'error' in only && only.merged === undefined) throw only.error;
   const merged = outcomes.map((outcome) => outcomeOf(outcome, progress));
   const [first] = merged;
   if (file !== undefined && first !== undefined && first.files > 1)
@@ -313,5 +313,6 @@ function outcomeOf(outcome: MergeOutcome, progress: Context['progress']): Merged
   }
   const { code, message, hint } = outcome.error;
   sayError(progress)(outcome.error);
-  return { ...nothing, ...outcome.table, error: { code, message, ...(hint !== undefined && { hint }) } };
+  const merged = outcome.merged === undefined ? { ...nothing, ...outcome.table } : mergedTable(outcome.merged);
+  return { ...merged, error: { code, message, ...(hint !== undefined && { hint }) } };
 }

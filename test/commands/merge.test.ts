@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { command } from '../../src/commands/merge.ts';
@@ -176,7 +176,8 @@ describe('cdc merge of a pipeline', () => {
       { number: number(2), op: 'I', values: ['3', 'cid', null] },
     ]);
     const second = await staged.putChanges(definition, [{ number: number(3), op: 'D', values: ['2', 'bob', null] }]);
-    const arrive = () => staged.putChanges(definition, [{ number: number(4), op: 'I', values: ['4', 'dan', '1'] }]);
+    const arrive = (at = 4) =>
+      staged.putChanges(definition, [{ number: number(at), op: 'I', values: ['4', 'dan', '1'] }]);
     return { cwd, first, second, arrive };
   }
 
@@ -197,6 +198,20 @@ describe('cdc merge of a pipeline', () => {
     ]);
     expect((await runCli(['merge'], { cwd })).stdout).toBe('already merged: nothing is pending\n');
     expect((await runCli(['merge', '--dry-run'], { cwd })).stdout).toBe('already merged: nothing is pending\n');
+  });
+
+  it('tells what it has committed of a table that fails then, and how it failed', async () => {
+    const { cwd, arrive } = await pipeline();
+    const long = new Date(Date.now() - 3_600_000);
+    await utimes(join(cwd, 'staging', await arrive(5)), long, long);
+    const { code, stdout, stderr } = await runCli(['merge', '--json'], { cwd });
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout).tables).toMatchObject([
+      { files: 3, changes: 5, version: 0, error: { code: 'merge.gap' } },
+    ]);
+    expect(stderr).toContain('change 4 of run 1 is missing');
+    // Of a table of which nothing was merged, the error is all there is.
+    expect(await runCli(['merge', '--json'], { cwd })).toMatchObject({ code: 1, stdout: '' });
   });
 
   it('of one file applies what is pending before it, says so, and nothing after it', async () => {

@@ -29,6 +29,8 @@ export interface MergeTableOptions extends LookOptions {
   gapWaitMs?: number;
   /** How large data files are. */
   sizes?: DataFileSizes;
+  /** What this merge has committed so far, after each batch: so it is also known when a later one fails. */
+  onBatch?: (report: TableMergeReport) => void;
   progress: Progress;
   signal?: AbortSignal | undefined;
 }
@@ -86,6 +88,7 @@ export async function mergeTable(options: MergeTableOptions): Promise<TableMerge
         }
         snapshot = effect.snapshot;
         totals.add(effect);
+        options.onBatch?.(totals.report(snapshot, performance.now() - started));
       }
     });
   const watermark = look.state?.watermark.after;

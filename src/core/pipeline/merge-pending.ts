@@ -56,8 +56,11 @@ export interface MergePendingOptions {
   signal: AbortSignal;
 }
 
-/** What became of one table; a failure of one does not hold up the others. */
-export type MergeOutcome = { table: TableName } & ({ report: TableMergeReport } | { error: CdcError });
+/** What became of one table; a failure of one does not hold up the others. `merged`: what was committed before it. */
+export type MergeOutcome = { table: TableName } & (
+  | { report: TableMergeReport }
+  | { error: CdcError; merged?: TableMergeReport | undefined }
+);
 
 export async function mergePending(options: MergePendingOptions): Promise<MergeOutcome[]> {
   const { pipeline, tables, progress, signal } = options;
@@ -91,12 +94,16 @@ async function mergeOne(
   options: Omit<MergePendingOptions, 'tables'> & { engine: Engine; table: TableName; look?: TableLook },
 ): Promise<MergeOutcome> {
   const { pipeline, table, engine, upTo, takeOver = false, loadComplete, askLoad, look, progress, signal } = options;
+  let merged: TableMergeReport | undefined;
+  const onBatch = (report: TableMergeReport) => {
+    merged = report;
+  };
   try {
-    const more = { engine, upTo, takeOver, loadComplete, askLoad, progress, signal, ...look };
+    const more = { engine, upTo, takeOver, loadComplete, askLoad, progress, signal, onBatch, ...look };
     return { table, report: await mergeTable({ ...pipeline.mergeOf(table), ...more }) };
   } catch (error) {
     if (!(error instanceof CdcError) || error instanceof CancelledError) throw error;
-    return { table, error };
+    return { table, error, merged };
   }
 }
 

@@ -37,17 +37,15 @@ export async function mergeWithSpark(options: SparkMergeOptions): Promise<MergeO
   if (report.error !== undefined) throw errorOf(report.error);
   return report.tables.map(({ error, waits, waiting, already, ...counts }): MergeOutcome => {
     const table = { schema: counts.schema, table: counts.table };
-    if (error !== undefined) return { table, error: errorOf(error) };
-    return {
-      table,
-      report: {
-        ...counts,
-        bytesWritten: 0,
-        ...(already === undefined ? {} : { already }),
-        ...(waits === undefined ? {} : { waits }),
-        ...(waiting === undefined ? {} : { waiting }),
-      },
+    const report = {
+      ...counts,
+      bytesWritten: 0,
+      ...(already === undefined ? {} : { already }),
+      ...(waits === undefined ? {} : { waits }),
+      ...(waiting === undefined ? {} : { waiting }),
     };
+    if (error === undefined) return { table, report };
+    return { table, error: errorOf(error), merged: counts.files === 0 ? undefined : report };
   });
 }
 
