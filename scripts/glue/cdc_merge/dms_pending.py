@@ -3,15 +3,16 @@ repeats and what comes late. Pure, as src/core/merge/dms-pending.ts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from .dms_epoch import DmsEpoch
+from .dms_repeats import greatest, is_above, repeats, some_repeats
 from .dms_staged import DmsFile, DmsTable, time_of
 from .errors import CdcError
 from .layout import TableName
 from .ledger import AppliedFile, DmsState
+from .next_dms_epoch import belongs_to, loads_of, next_dms_epoch
 from .pending import Waiting
 from .store import StoredObject
 from .times import dms_time
@@ -65,13 +66,13 @@ class _Start:
 def next_dms_batch(
     table: TableName, staged: DmsTable, state: DmsState | None, options: DmsOptions
 ) -> tuple[DmsBatch | None, Waiting | None]:
-    epoch = _next_epoch(staged, state, options)
+    epoch = next_dms_epoch(staged, state, options.load_complete)
     started = epoch.started if epoch is not None else state.started if state is not None else None
     if started is None:
         return None, _loading(table, staged)
     # A history leaves out nothing that came before a load.
     since = state.begin if options.keep_history and state is not None else started
-    of_epoch = [file for file in staged.files if _belongs_to(file, since)]
+    of_epoch = [file for file in staged.files if belongs_to(file, since)]
     applied = [] if state is None else list(state.applied)
     known = {one.name for one in applied}
     fresh = [file for file in of_epoch if file.name not in known]
@@ -94,60 +95,11 @@ def next_dms_batch(
             loads=[] if epoch is None else loads_of(staged, epoch),
             inputs=inputs,
             before=start.before,
-            sequence=_greatest([reached, *(file.scan.greatest if file.scan else None for file in new)]),
-            repeats=_some_repeats([one.file for one in inputs], reached),
+            sequence=greatest([reached, *(file.scan.greatest if file.scan else None for file in new)]),
+            repeats=some_repeats([one.file for one in inputs], reached),
         ),
         waiting,
     )
-
-
-def _next_epoch(staged: DmsTable, state: DmsState | None, options: DmsOptions) -> DmsEpoch | None:
-    """The newest epoch that the table has not had and whose load is complete. One that is not yet does not hold up the one
-    before, until it begins to replace its files, for they have the same names."""
-    is_replaced = False
-    for epoch in reversed(staged.epochs):
-        if state is not None and not (epoch.kind == "load" and epoch.started > state.started):
-            continue
-        if epoch.kind == "start":
-            return epoch
-        if not is_replaced and (options.load_complete or _is_complete(staged, epoch)):
-            return epoch
-        is_replaced = is_replaced or bool(loads_of(staged, epoch))
-    return None
-
-
-def open_load(staged: DmsTable, state: DmsState | None) -> DmsEpoch | None:
-    """A load that the table has not had and that nothing says is complete: the newest epoch, for a later one overtakes it."""
-    newest = staged.epochs[-1]
-    if newest.kind != "load" or newest.state == "complete":
-        return None
-    is_pending = state is None or newest.started > state.started
-    return newest if is_pending and not _is_complete(staged, newest) else None
-
-
-def loads_of(staged: DmsTable, epoch: DmsEpoch) -> list[StoredObject]:
-    """Older ones are leftovers. S3 gives whole seconds."""
-    return [one for one in staged.loads if one.modified >= epoch.started.replace(microsecond=0)]
-
-
-def _is_complete(staged: DmsTable, epoch: DmsEpoch) -> bool:
-    loads = loads_of(staged, epoch)
-    # DMS writes no file of an empty table; but that a table is empty must be said.
-    if epoch.state == "complete":
-        return bool(loads) or epoch.rows is not None
-    if not epoch.caches or not loads:
-        return False
-    newest = dms_time(max(one.modified for one in loads))
-    return any(file.time > newest for file in staged.files)
-
-
-def _belongs_to(file: DmsFile, started: datetime) -> bool:
-    """A file named before the epoch is part of what the load read. Should DMS name a file when it begins to write it, then
-    its last change may be younger: that one counts."""
-    if file.time >= dms_time(started):
-        return True
-    second = dms_time(started.replace(microsecond=0)).replace("-", "")[:16]
-    return file.scan is not None and file.scan.greatest is not None and file.scan.greatest[:16] >= second
 
 
 def _once_only(table: TableName, staged: DmsTable, fresh: list[DmsFile], applied: list[AppliedFile]) -> _Start:
@@ -177,8 +129,8 @@ def _follow_on(
     table: TableName, staged: DmsTable, fresh: list[DmsFile], applied: list[AppliedFile], sequence: str | None
 ) -> _Start:
     """On from where the table stands; from further back where a file comes late."""
-    last = _greatest(time_of(one.name) for one in applied) or ""
-    late = [file for file in fresh if file.time < last and not _is_above(file, sequence)]
+    last = greatest(time_of(one.name) for one in applied) or ""
+    late = [file for file in fresh if file.time < last and not is_above(file, sequence)]
     there = {file.name: file for file in staged.files}
     if not late:
         # What has left staging is not named any more.
@@ -204,28 +156,6 @@ def _input_again(table: TableName, there: dict[str, DmsFile], applied: AppliedFi
     return DmsInput(file, applied)
 
 
-def _is_above(file: DmsFile, sequence: str | None) -> bool:
-    least = None if file.scan is None else file.scan.least
-    return least is not None and (sequence is None or least > sequence)
-
-
-def _repeats(file: DmsFile, reached: str | None) -> bool:
-    """Something of it was there before: up to `reached`, or within the file."""
-    scan = file.scan
-    if scan is None or scan.least is None:
-        return False
-    return scan.repeats or (reached is not None and scan.least <= reached)
-
-
-def _some_repeats(files: Sequence[DmsFile], reached: str | None) -> bool:
-    """One after another: a file and its repetition may both be new."""
-    for file in files:
-        if _repeats(file, reached):
-            return True
-        reached = _greatest([reached, None if file.scan is None else file.scan.greatest])
-    return False
-
-
 def _take_fresh(
     table: TableName, staged: DmsTable, fresh: list[DmsFile], reached: str | None, options: DmsOptions
 ) -> tuple[list[DmsFile], Waiting | None]:
@@ -238,11 +168,11 @@ def _take_fresh(
     repeating: list[DmsFile] = []
     for file in asked:
         scan = file.scan
-        if not repeating and not _repeats(file, reached):
+        if not repeating and not repeats(file, reached):
             taken.append(file)
         else:
             repeating.append(file)
-        reached = _greatest([reached, None if scan is None else scan.greatest])
+        reached = greatest([reached, None if scan is None else scan.greatest])
         if repeating and scan is not None and scan.last is not None and scan.last == reached:
             taken += repeating
             repeating = []
@@ -262,7 +192,3 @@ def _loading(table: TableName, staged: DmsTable) -> Waiting | None:
         return None
     detail = f"{table}: {len(found)} file{'' if len(found) == 1 else 's'} of DMS wait until its load is complete"
     return Waiting("loading", detail, len(found), min(one.modified for one in found))
-
-
-def _greatest(texts: Iterable[str | None]) -> str | None:
-    return max((text for text in texts if text is not None), default=None)

@@ -10,7 +10,7 @@ from .batch_engine import BatchEngine
 from .change_number import number_in_run
 from .dms_batch import prepare_dms_batch
 from .dms_epoch import DmsEpoch, read_current_dms_epochs
-from .dms_pending import DmsBatch, DmsOptions, loads_of, next_dms_batch, open_load
+from .dms_pending import DmsBatch, DmsOptions, next_dms_batch
 from .dms_scan import ScanRows
 from .dms_staged import KnownScans, read_dms_table
 from .errors import CdcError
@@ -18,6 +18,7 @@ from .lake_snapshot import LakeSnapshot
 from .layout import TableName
 from .ledger import Plan, read_state, standing_of
 from .load_record import LoadRecord
+from .next_dms_epoch import loads_of, open_load
 from .pending import NextBatch, Waiting, next_batch
 from .staged import KnownRanges, read_staged
 from .store import Store, StoredObject

@@ -5,30 +5,12 @@
 
 import { formatTableName, type TableName } from '../change.ts';
 import { type DmsEpoch, dmsTime } from '../change-file/dms-epoch.ts';
-import type { DmsScan } from '../change-file/dms-scan.ts';
 import { CdcError } from '../errors.ts';
 import type { StoredObject } from '../store/store.ts';
+import { type DmsFile, type DmsStaged, greatest, isAbove, repeats, someRepeats, timeOf } from './dms-file.ts';
 import { type AppliedFile, beginOf, type DmsState } from './ledger.ts';
+import { belongsTo, loadsOf, nextDmsEpoch } from './next-dms-epoch.ts';
 import type { Waiting } from './pending.ts';
-
-/** A change file of DMS. */
-export interface DmsFile extends StoredObject {
-  /** Below the table's folder. */
-  name: string;
-  /** The digits of its base name: they order the files. */
-  time: string;
-  /** Of files that are not applied, and of those near the beginning of a new epoch. */
-  scan: DmsScan | undefined;
-}
-
-export interface DmsStaged {
-  /** By time. */
-  epochs: DmsEpoch[];
-  /** LOAD files of all epochs, in their order. */
-  loads: StoredObject[];
-  /** By time. */
-  files: DmsFile[];
-}
 
 /** A file that the batch reads; `applied` when an earlier batch has had it. */
 export interface DmsInput {
@@ -76,7 +58,7 @@ export function nextDmsBatch(
   state: DmsState | undefined,
   options: NextDmsOptions,
 ): DmsPending {
-  const epoch = nextEpoch(staged, state, options);
+  const epoch = nextDmsEpoch(staged, state, options.loadComplete);
   const applied = new Map(state?.applied.map((file) => [file.name, file]));
   const current = epoch ?? state?.epoch;
   if (current === undefined) return loading(table, staged);
@@ -114,62 +96,6 @@ export function nextDmsBatch(
     waiting,
     pendingFiles: fresh.length + loads.length,
   };
-}
-
-/**
- * The newest epoch that the table has not had and whose load is complete. One that is not yet does not hold up the one before,
- * until it begins to replace its files, for they have the same names.
- */
-function nextEpoch(
-  staged: DmsStaged,
-  state: DmsState | undefined,
-  { loadComplete }: NextDmsOptions,
-): DmsEpoch | undefined {
-  const later = staged.epochs.filter(
-    ({ started, kind }) => state === undefined || (kind === 'load' && started > state.epoch.started),
-  );
-  const isWhole = (epoch: DmsEpoch, index: number) =>
-    (loadComplete === true || isComplete(staged, epoch)) &&
-    !later.slice(index + 1).some((next) => next.kind === 'load' && loadsOf(staged, next).length > 0);
-  return later.findLast((epoch, index) => epoch.kind === 'start' || isWhole(epoch, index));
-}
-
-/** A load that the table has not had and that nothing says is complete: the newest epoch, for a later one overtakes it. */
-export function openLoad(staged: DmsStaged, state: DmsState | undefined): DmsEpoch | undefined {
-  const newest = staged.epochs.at(-1);
-  if (newest?.kind !== 'load' || newest.state === 'complete') return undefined;
-  const isPending = state === undefined || newest.started > state.epoch.started;
-  return isPending && !isComplete(staged, newest) ? newest : undefined;
-}
-
-function isComplete(staged: DmsStaged, epoch: DmsEpoch): boolean {
-  const loads = loadsOf(staged, epoch);
-  // DMS writes no file of an empty table; but that a table is empty must be said.
-  if (epoch.state === 'complete') return loads.length > 0 || epoch.rows !== undefined;
-  if (!epoch.caches || loads.length === 0) return false;
-  const newest = dmsTime(new Date(Math.max(...loads.map(({ modified }) => modified.getTime()))));
-  return staged.files.some(({ time }) => time > newest);
-}
-
-/** Older ones are leftovers. S3 gives whole seconds. */
-function loadsOf({ loads }: DmsStaged, { started }: Pick<DmsEpoch, 'started'>): StoredObject[] {
-  return loads.filter(({ modified }) => modified.getTime() >= wholeSecond(started));
-}
-
-function wholeSecond(time: Date): number {
-  return Math.floor(time.getTime() / 1000) * 1000;
-}
-
-/**
- * A file named before the epoch is part of what the load read. Should DMS name a file when it begins to write it, then its
- * last change may be younger: that one counts.
- */
-function belongsTo({ time, scan }: DmsFile, started: Date): boolean {
-  if (time >= dmsTime(started)) return true;
-  const second = dmsTime(new Date(wholeSecond(started)))
-    .replace('-', '')
-    .slice(0, 16);
-  return scan?.greatest !== undefined && scan.greatest.slice(0, 16) >= second;
 }
 
 interface Work {
@@ -237,26 +163,6 @@ function followOn({ table, staged, fresh, state }: Work): Start {
   };
 }
 
-function isAbove({ scan }: DmsFile, sequence: string | null | undefined): boolean {
-  return scan?.least !== undefined && (sequence == null || scan.least > sequence);
-}
-
-/** Something of it was there before: up to `reached`, or within the file. */
-function repeats({ scan }: DmsFile, reached: string | null | undefined): boolean {
-  if (scan?.least === undefined) return false;
-  return scan.repeats || (reached != null && scan.least <= reached);
-}
-
-/** One after another: a file and its repetition may both be new. */
-function someRepeats(files: readonly DmsFile[], before: string | null | undefined): boolean {
-  let reached = before ?? undefined;
-  return files.some((file) => {
-    const found = repeats(file, reached);
-    reached = greatest([reached, file.scan?.greatest]);
-    return found;
-  });
-}
-
 /** What a resumed task repeats waits for the file that reaches what was there before, and comes with it. */
 function takeFresh(
   { table, state, options }: Work,
@@ -312,17 +218,5 @@ function gone(table: TableName, name: string): never {
     'replay.gone',
     `merging ${formatTableName(table)}: ${name} is needed again, for changes before it have come since, and it is no longer in staging`,
     { hint: `cdc reload ${formatTableName(table)}` },
-  );
-}
-
-/** The digits of a change file's base name. */
-export function timeOf(name: string): string {
-  return name.slice(name.lastIndexOf('/') + 1).split('.')[0] ?? '';
-}
-
-function greatest(texts: readonly (string | undefined)[]): string | undefined {
-  return texts.reduce(
-    (most, text) => (text !== undefined && (most === undefined || text > most) ? text : most),
-    undefined,
   );
 }

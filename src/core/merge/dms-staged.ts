@@ -11,7 +11,7 @@ import { runOf } from '../change-number.ts';
 import { CdcError } from '../errors.ts';
 import type { Store, StoredObject } from '../store/store.ts';
 import type { TableDefinition } from '../table-definition.ts';
-import { type DmsFile, type DmsStaged, timeOf } from './dms-pending.ts';
+import { type DmsFile, type DmsStaged, timeOf } from './dms-file.ts';
 import { beginOf, type DmsState } from './ledger.ts';
 
 /** Files looked into already, by key: they never change. Filled as files are read. */

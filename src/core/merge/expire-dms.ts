@@ -5,7 +5,7 @@ import { dmsTime, readDmsEpochs } from '../change-file/dms-epoch.ts';
 import { tableFolder } from '../change-file/layout.ts';
 import { parseStagedName } from '../change-file/name.ts';
 import type { Store, StoredObject } from '../store/store.ts';
-import { timeOf } from './dms-pending.ts';
+import { timeOf } from './dms-file.ts';
 import { beginOf, type DmsState } from './ledger.ts';
 
 /** Their keys. What a load that has begun since may still need stays. */

@@ -9,10 +9,11 @@ import type { Snapshot } from '../delta/snapshot.ts';
 import { CdcError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { prepareDmsBatch } from './dms-batch.ts';
-import { type DmsBatch, nextDmsBatch, openLoad } from './dms-pending.ts';
+import { type DmsBatch, nextDmsBatch } from './dms-pending.ts';
 import { type KnownScans, readCurrentDmsEpochs, readDmsTable } from './dms-staged.ts';
 import type { MergeMode, Plan, UnfitPolicy } from './ledger.ts';
 import { readState } from './ledger.ts';
+import { openLoad } from './next-dms-epoch.ts';
 import {
   compareEpochs,
   type KnownRanges,
