@@ -36,6 +36,7 @@ import dms_instances  # noqa: F401
 import dms_runs  # noqa: F401
 import dms_tasks  # noqa: F401
 import ec2  # noqa: F401
+import frugal  # noqa: F401
 import glue  # noqa: F401
 import iam  # noqa: F401
 import lambdas  # noqa: F401
