@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { type AwsEmulator, hasAwsEmulator, startAwsEmulator } from '../support/aws/emulator.ts';
+import { type AwsEmulator, HURRIED, hasAwsEmulator, startAwsEmulator } from '../support/aws/emulator.ts';
 import { ensureBuilt } from '../support/build.ts';
 import { makeCertificates, type TestCertificates } from '../support/certificates.ts';
 import { startTestServer, type TestServer } from '../support/servers.ts';
@@ -37,7 +37,7 @@ describe.skipIf(!canRun)('the smoke test for a real account, on an emulated one'
     const yaml = `source: { rds: { operator: 203.0.113.7/32 }, tls: { ca: '${certificates.caFile}' } }`;
     const { PATH, HOME, TMPDIR } = process.env;
     const child = spawn(process.execPath, [SCRIPT, '--region', 'eu-west-1', '--yes', '--wait', '0', '--yaml', yaml], {
-      env: { PATH, HOME, TMPDIR, NO_COLOR: '1', ...aws.env },
+      env: { PATH, HOME, TMPDIR, NO_COLOR: '1', ...aws.env, ...HURRIED },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let [stdout, stderr] = ['', ''];

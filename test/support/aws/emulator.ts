@@ -24,6 +24,9 @@ const SCRIPT = fileURLToPath(new URL('./emulator/main.py', import.meta.url));
 export const REGION = 'eu-west-1';
 export const ACCOUNT = '123456789012';
 
+/** For a command line in a process of its own: see there. */
+export const HURRIED = { NODE_OPTIONS: `--import=${new URL('./hurry.mjs', import.meta.url).href}` };
+
 export interface AwsEmulatorOptions {
   /** A real MySQL behind the endpoint of every RDS instance, started with `makeCertificates().serverArgs`. */
   rds?: TestServer;

@@ -13,7 +13,7 @@ import { type CdcResult, runCdc } from '../cli.ts';
 import { startTestServer, type TestServer } from '../servers.ts';
 import { quoteWords, sparkParts, sparkWords, WITHOUT_COMPILING } from '../spark-parts.ts';
 import { type AwsClients, awsClients } from './clients.ts';
-import { type AwsEmulator, type AwsEmulatorOptions, startAwsEmulator } from './emulator.ts';
+import { type AwsEmulator, type AwsEmulatorOptions, HURRIED, startAwsEmulator } from './emulator.ts';
 
 const NODE_MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url));
 const NAME = 'guide-abcd';
@@ -81,7 +81,7 @@ export class GuideAccount {
   }
 
   async cdc(...words: string[]): Promise<CdcResult> {
-    const result = await runCdc(words, { cwd: this.folder, env: this.aws.env });
+    const result = await runCdc(words, { cwd: this.folder, env: { ...this.aws.env, ...HURRIED } });
     expect(result.stderr).not.toContain('Warning');
     return result;
   }
