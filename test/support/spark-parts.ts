@@ -99,7 +99,7 @@ export function sparkWords(
 }
 
 /** No statement over a few rows is worth compiling twice, and where Java logs to stdout it would mix with answers. */
-const JAVA_OPTIONS = '-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -Xlog:disable';
+const JAVA_OPTIONS = '-Duser.timezone=UTC -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xlog:disable';
 
 function settingWords(jars: readonly string[], javaOptions: string, more: Readonly<Record<string, string>>): string[] {
   const settings = {

@@ -1,8 +1,9 @@
-/** One Spark session that merges for a whole test file, in a Python process that answers JSON lines. */
+/** One Spark session that merges for all test files of a worker, in a Python process that answers JSON lines. */
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll } from 'vitest';
 import { z } from 'zod';
 import { CdcError } from '../../src/core/errors.ts';
 import type { MergeTableOptions } from '../../src/core/merge/merge-table.ts';
@@ -89,12 +90,18 @@ export async function knownToDelta(): Promise<{ features: string[]; properties: 
   return z.object({ features: z.array(z.string()), properties: z.array(z.string()) }).parse(await ask({ op: 'delta' }));
 }
 
-/** From here on statements are interpreted, which is quicker where what a value becomes is not the question. */
-export async function compileNothing(): Promise<void> {
-  await runSparkSql(...Object.entries(WITHOUT_COMPILING).map(([name, value]) => `SET ${name} = ${value}`));
+/** In this file statements are interpreted, which is quicker where what a value becomes is not the question. */
+export function compileNothing(): void {
+  const settings = Object.entries(WITHOUT_COMPILING);
+  beforeAll(async () => {
+    await runSparkSql(...settings.map(([name, value]) => `SET ${name} = ${value}`));
+  }, 300_000);
+  afterAll(async () => {
+    await runSparkSql(...settings.map(([name]) => `RESET ${name}`));
+  });
 }
 
-/** From here on a table may have its commits coordinated by `in-memory`. */
+/** From here on a table of this session may have its commits coordinated by `in-memory`. */
 export async function coordinateCommits(): Promise<void> {
   await ask({ op: 'coordinate' });
 }
@@ -104,12 +111,26 @@ interface Driver {
   waiting: Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>;
 }
 
-let started: Promise<Driver> | undefined;
+let started: { endpoint: string | undefined; driver: Promise<Driver> } | undefined;
 let questions = 0;
 
+/** A session reads and writes s3:// at what the environment named as it began: for another place there is another one. */
+function driver(): Promise<Driver> {
+  const endpoint = process.env.AWS_ENDPOINT_URL;
+  if (started !== undefined && started.endpoint === endpoint) return started.driver;
+  started?.driver.then(({ process: python }) => python.stdin.end()).catch(() => {});
+  const one = {
+    endpoint,
+    driver: start(() => {
+      if (started === one) started = undefined;
+    }),
+  };
+  started = one;
+  return one.driver;
+}
+
 async function ask(question: Record<string, unknown>): Promise<unknown> {
-  started ??= start();
-  const { process: python, waiting } = await started;
+  const { process: python, waiting } = await driver();
   const id = ++questions;
   return await new Promise((resolve, reject) => {
     waiting.set(id, { resolve, reject });
@@ -124,8 +145,7 @@ const reply = z.object({
   error: z.string().optional(),
 });
 
-/** It reads and writes s3:// at what the environment names now. */
-async function start(): Promise<Driver> {
+async function start(onEnd: () => void): Promise<Driver> {
   const parts = await sparkParts();
   const words = quoteWords([...sparkWords(parts, { 'spark.driver.memory': '1g' }), 'pyspark-shell']);
   const env = { ...process.env, ...parts.env, PYSPARK_SUBMIT_ARGS: words };
@@ -145,7 +165,7 @@ async function start(): Promise<Driver> {
   });
   python.on('exit', (code) => {
     for (const { reject } of waiting.values()) reject(new Error(`spark_driver.py ended (${code}): ${complaint}`));
-    started = undefined;
+    onEnd();
   });
   python.unref();
   process.once('exit', () => python.kill());

@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
 import { daySample, repeatable } from '../../support/day-sample.ts';
@@ -28,9 +28,7 @@ const CUTS = ['merge.planned', 'merge.written', 'merge.committed'].flatMap((cras
   ),
 );
 
-beforeAll(async () => {
-  if (isThere) await compileNothing();
-}, 300_000);
+if (isThere) compileNothing();
 
 describe.runIf(isThere)('a batch of Spark that is cut short', () => {
   it.each(CUTS)(

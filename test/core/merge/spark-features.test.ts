@@ -118,9 +118,9 @@ async function prove(kind: SparkKind): Promise<Record<string, unknown>> {
 }
 
 describe.runIf(isThere)('a table of Delta 3.3.2', () => {
+  compileNothing();
   beforeAll(async () => {
     if (isFull) await coordinateCommits();
-    await compileNothing();
   }, 300_000);
 
   it.each(SPARK_KINDS.filter(({ sample }) => isFull || sample).map((kind) => [kind.name, kind] as const))(

@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { tableFolder } from '../../../src/core/change-file/layout.ts';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { readSnapshot } from '../../../src/core/delta/snapshot.ts';
@@ -16,9 +16,7 @@ import { TABLE } from '../../support/staged-table.ts';
 
 const isThere = await hasSpark();
 
-beforeAll(async () => {
-  if (isThere) await compileNothing();
-}, 300_000);
+if (isThere) compileNothing();
 
 describe.runIf(isThere)('a table that Spark made', () => {
   it('has our properties, protocol 1/2 and nullable columns, so that every reader and the local engine can go on', async () => {
