@@ -171,7 +171,7 @@ describeOnServers('a private server made from nothing', (flavor) => {
     await query(server, 'CREATE TABLE granted.t (id INT PRIMARY KEY)');
     await query(server, 'SELECT * FROM granted.t', cdc);
     await query(server, 'FLUSH TABLES WITH READ LOCK', cdc);
-    await query(server, 'FLUSH TABLES granted.t WITH READ LOCK', cdc);
+    await query(server, 'LOCK TABLES granted.t READ', cdc);
     await query(server, 'SHOW MASTER STATUS', cdc);
     await query(server, 'SHOW BINARY LOGS', cdc);
     await query(server, 'XA RECOVER', cdc);
