@@ -1,4 +1,4 @@
-"""S3: a TLS-only policy shuts nobody out, notifications are checked, and their events look like S3's.
+"""S3: a TLS-only policy shuts nobody out, of conditional writes one wins, notifications are checked, their events look like S3's.
 
 moto reads no conditions, so that `Deny … unless SecureTransport` would deny everything: conditional denies are dropped.
 """
@@ -14,6 +14,7 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3 import notifications
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import FakeBucket, S3Backend
+from moto.s3.responses import S3Response
 
 from common import TOLD, adds, replaces
 from iam import as_list
@@ -31,6 +32,19 @@ def get_permission(self, action, resource):
     if not statements:
         return PermissionResult.NEUTRAL
     return IAMPolicy(json.dumps({"Statement": statements})).is_action_permitted(action, resource)
+
+
+# moto looks at what is there, and writes some time later: two writers could both find nothing.
+_WRITING = threading.RLock()
+
+
+def one_at_a_time(original, self, *words):
+    with _WRITING:
+        return original(self, *words)
+
+
+for _name in ("put_object", "delete_object", "_key_response_post"):
+    replaces(S3Response, _name)(one_at_a_time)
 
 
 def function_at(arn, account):
