@@ -93,9 +93,9 @@ export const command = defineCommand({
     database are needed: any CSV of changes, with or without a header and an Op column, is merged into a table
     described by --table, --key and --columns.
 
-    \`--engine spark\` does the same work on the same files and tables with Spark 3.5 and Delta 3.3, by the script that
-    is the Glue job: for tables that outgrow this machine. It runs CDC_SPARK_SUBMIT, else \`merge.spark_submit\` of
-    cdc.yaml, else spark-submit. Engines can alternate from batch to batch.
+    \`--engine spark\` does the same work on the same files and tables with Spark (3.5 with Delta 3.3, or 4.0 with
+    Delta 4.0), by the script that is the Glue job: for tables that outgrow this machine. It runs CDC_SPARK_SUBMIT,
+    else \`merge.spark_submit\` of cdc.yaml, else spark-submit. Engines can alternate from batch to batch.
 
     With --watch, Spark and the Glue job are started when something arrived, and once more for all that arrived while
     they ran; Ctrl-C stops Spark, and leaves a run of Glue to end by itself.

@@ -67,6 +67,8 @@ class PreparedBatch:
     """Files of DMS: the changes count in the order of the files and then of their rows; numbers say nothing."""
     repeats: bool = False
     """Some of the changes may be in the table already; of DMS only, for a history."""
+    expected_rows: int | None = None
+    """Rows that the change files have together, where that is known."""
     least_load_rows: int | None = None
     """Rows that the load has at least, where its files do not say how many each."""
 

@@ -12,12 +12,12 @@ from pyspark.sql import functions as F
 
 from .batch import PreparedBatch, SourceFile
 from .change_number import format_change_number
-from .csv_fields import FILE, address_of, address_of_row, blank_lines, breaks_within, named, read_fields
+from .csv_fields import FILE, address_in_row, address_of, breaks_within, look_at_lines, named, read_fields
 from .csv_records import read_pieces
 from .errors import CdcError
 from .number_checks import conflict, first_missing, missing
 from .quarantine import UnfitRow
-from .rows import explain_unreadable
+from .rows import explain_unreadable, read_rows
 from .spark_error import is_unreadable, spark_message
 from .staged_rows import FITS, KEY_FITS, NUMBER, OP, REPLACED, RowReader
 from .unfit_rows import take_unfit_rows
@@ -96,6 +96,13 @@ def _check_ordered(checked: CheckedBatch, batch: PreparedBatch, reader: RowReade
     # What a row was before it moved is no row of its own.
     is_row = F.substring(named(NUMBER), -1, 1).cast("int") % 2 == 1
     found = rows.where(is_row).count()
+    if batch.expected_rows is not None and found != batch.expected_rows:
+        labels = ", ".join(one.state.label for one in batch.changes)
+        raise CdcError(
+            "file.unreadable",
+            f"reading {labels}: the engine finds {found} rows where there are {batch.expected_rows} (blank lines?)",
+            "nothing of it was applied; take blank lines out of the file",
+        )
     checked.change_count += found
     checked.changes = rows
     if counts["unfit"]:
@@ -111,10 +118,10 @@ def _check_loads(checked: CheckedBatch, batch: PreparedBatch, reader: RowReader)
     if counts["strange"]:
         files = _flag(rows, ~named(OP).isin("I", "U", "D"))
         raise explain_unreadable(_sources_of(files, batch.loads), False, "a row has no Op")
-    found = {address_of_row(row[0]): row[1] for row in rows.groupBy(named(FILE)).count().collect()}
+    found = {address_in_row(row[0]): row[1] for row in rows.groupBy(named(FILE)).count().collect()}
     for source in batch.loads:
         there = found.get(address_of(source.uri), 0)
-        written = _rows_of_lone(rows.sparkSession, source) if len(source.layout.fields) == 1 else source.rows
+        written = _rows_of_one_column(rows.sparkSession, source) if len(source.layout.fields) == 1 else source.rows
         if written is not None and there != written:
             raise CdcError(
                 "load.rows",
@@ -135,11 +142,14 @@ def _check_loads(checked: CheckedBatch, batch: PreparedBatch, reader: RowReader)
         _check_double_key(checked.loaded, batch)
 
 
-def _rows_of_lone(spark: SparkSession, source: SourceFile) -> int:
-    """Of one column a row with an empty field is a blank line, which Spark passes over."""
-    lines = read_fields(spark, [source]).agg(F.count("*"), F.sum(breaks_within(source.layout) + 1)).first()
-    rows, with_breaks = (0, 0) if lines is None else (lines[0], lines[1] or 0)
-    return rows + blank_lines(spark, [source], [with_breaks])[0]
+def _rows_of_one_column(spark: SparkSession, source: SourceFile) -> int:
+    """A row with an empty field is a blank line then, which Spark passes over."""
+    found = read_fields(spark, [source]).agg(F.count("*"), F.sum(breaks_within(source.layout) + 1)).first()
+    rows, with_breaks = (0, 0) if found is None else (found[0], found[1] or 0)
+    lines = look_at_lines(spark, [source])[0]
+    if lines.odd or lines.blank(source.layout, with_breaks) != 0:
+        return sum(1 for _ in read_rows(source))
+    return rows
 
 
 def _check_whole_load(batch: PreparedBatch, found: int) -> None:
@@ -245,5 +255,5 @@ def _flag(rows: DataFrame, condition: Column) -> list[str]:
 
 
 def _sources_of(files: Sequence[str], sources: Sequence[SourceFile]) -> list[SourceFile]:
-    found = {address_of_row(file) for file in files}
+    found = {address_in_row(file) for file in files}
     return sorted((one for one in sources if address_of(one.uri) in found), key=lambda one: one.key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol
 from urllib.parse import unquote
@@ -30,7 +31,7 @@ def named(name: str) -> Column:
     return F.col(quote_name(name))
 
 
-class ReadFile(Protocol):
+class CsvFile(Protocol):
     """A file whose layout is known."""
 
     @property
@@ -40,7 +41,26 @@ class ReadFile(Protocol):
     def uri(self) -> str: ...
 
 
-def read_fields(spark: SparkSession, sources: Sequence[ReadFile]) -> DataFrame:
+@dataclass(frozen=True)
+class Lines:
+    """Lines of a file as they are, for what the reader of rows passes over."""
+
+    count: int
+    odd: bool
+    """One has what RFC 4180 forbids and that reader takes, or may have."""
+
+    def blank(self, layout: FileLayout, rows: int) -> int:
+        """How many blank ones stand between the rows, which have so many lines. (A header of several lines counts too.)"""
+        return self.count - int(layout.has_header) - rows
+
+
+# A carriage return within a line; something behind a quoted field that is empty.
+_ODD = r'\r[\s\S]|(?:\A|,)""[^",]'
+# A quote, those that stand doubled for one taken out, that neither begins nor ends a field.
+_ODD_QUOTE = '[^,]"[^,]'
+
+
+def read_fields(spark: SparkSession, sources: Sequence[CsvFile]) -> DataFrame:
     """`f0` … as the files have them, and the file's address. Rows with another number of fields fail the read."""
     layout = sources[0].layout
     schema = StructType([StructField(f"f{place}", StringType()) for place in range(len(layout.fields))])
@@ -55,7 +75,7 @@ def read_fields(spark: SparkSession, sources: Sequence[ReadFile]) -> DataFrame:
         multiLine="true",
         unescapedQuoteHandling="RAISE_ERROR",
         maxCharsPerColumn="-1",
-        # No file holds this text, so nothing is NULL but what our own rule makes so.
+        # No file holds this text: NULL is only what is empty, quoted or not.
         nullValue=f"null {uuid.uuid4()}",
     )
     return reader.csv(_paths(sources)).select("*", _file_of_row())
@@ -67,20 +87,22 @@ def breaks_within(layout: FileLayout) -> Column:
     return reduce(lambda a, b: a + b, [F.length(one) - F.length(F.replace(one, F.lit("\n"), F.lit(""))) for one in fields])
 
 
-def blank_lines(spark: SparkSession, sources: Sequence[ReadFile], found: Sequence[int]) -> list[int]:
-    """How many blank lines each file has between its rows: the reader passes over them. `found`: lines of the rows that it
-    gave of each. (A name with a line break in the header counts too.)"""
-    lines = spark.read.text(_paths(sources), lineSep="\n").select(_file_of_row()).groupBy(named(FILE)).count()
-    there = {address_of_row(row[FILE]): row["count"] for row in lines.collect()}
-    heads = int(sources[0].layout.has_header)
-    return [there.get(address_of(one.uri), heads) - heads - rows for one, rows in zip(sources, found)]
+def look_at_lines(spark: SparkSession, sources: Sequence[CsvFile]) -> list[Lines]:
+    """Of each file, in their order."""
+    line = F.col("value")
+    is_odd = line.rlike(_ODD) | F.replace(line, F.lit('""'), F.lit("")).rlike(_ODD_QUOTE)
+    lines = spark.read.text(_paths(sources), lineSep="\n").select(_file_of_row(), is_odd.alias("odd"))
+    counted = lines.groupBy(named(FILE)).agg(F.count("*").alias("lines"), F.max("odd").alias("odd"))
+    found = {address_in_row(row[FILE]): Lines(row["lines"], row["odd"]) for row in counted.collect()}
+    # A file of which nothing was read is not an empty one: each has a first line.
+    return [found[address_of(one.uri)] for one in sources]
 
 
 def _file_of_row() -> Column:
     return F.col("_metadata.file_path").alias(FILE)
 
 
-def _paths(sources: Sequence[ReadFile]) -> list[str]:
+def _paths(sources: Sequence[CsvFile]) -> list[str]:
     return ["".join(f"\\{char}" if char in _GLOB else char for char in one.uri) for one in sources]
 
 
@@ -89,6 +111,6 @@ def address_of(uri: str) -> str:
     return re.sub(SCHEME, "", uri)
 
 
-def address_of_row(file: str) -> str:
+def address_in_row(file: str) -> str:
     """Of what a row's FILE says: Spark writes `file:///a%20b` of what we call `file:///a b`."""
     return address_of(unquote(file))

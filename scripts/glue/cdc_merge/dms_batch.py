@@ -8,13 +8,15 @@ from .batch import PreparedBatch, SourceFile, assert_mode, target_of
 from .csv_range import read_header
 from .dms_layout import dms_layout
 from .dms_pending import DmsBatch
+from .dms_scan import ends_with_a_row
 from .dms_staged import DmsTable, cut_lengths
 from .errors import CdcError
-from .inputs import InputState, stored_input
+from .inputs import InputState, input_changed, stored_input
 from .lake_snapshot import LakeSnapshot
 from .layout import TableName, table_folder
 from .ledger import AppliedFile, DmsState, Plan, PlanInput
 from .quarantine import count_quarantined
+from .rows import read_rows
 from .store import Store
 from .times import dms_time, iso_time
 
@@ -53,22 +55,31 @@ def prepare_dms_batch(
         states.append(found)
         planned.append(PlanInput("load", one.key, found.size, found.tag))
         source = _dms_source(staging, found, table, began)
+        if source is not None and not ends_with_a_row(staging, one.key, found.size):
+            # Strictly it says on which line it was cut.
+            for _ in read_rows(source):
+                pass
         if source is not None:
             loads.append(source)
     changes: list[SourceFile] = []
     applied = list(batch.before)
+    expected_rows: int | None = 0
     for entry in batch.inputs:
         key = entry.file.found.key
         found = stored_input(staging, key)
         if entry.applied is not None:
             _assert_same(staging, found, entry.applied, name)
         states.append(found)
-        rows = None if entry.file.scan is None else entry.file.scan.rows
+        scan = entry.file.scan
+        if scan is not None and scan.size != found.size:
+            raise input_changed(found.label, f"it had {scan.size} bytes when it was looked through, and has {found.size}")
+        rows = None if scan is None else scan.rows
         planned.append(PlanInput("changes", key, found.size, found.tag, rows=rows))
         applied.append(AppliedFile(key[len(table_folder(name)) :], found.size, _placed_tag(staging, found.tag)))
         source = _dms_source(staging, found, table, entry.file.time)
         if source is not None:
             changes.append(source)
+        expected_rows = None if rows is None or expected_rows is None else expected_rows + rows
     draft = Plan(
         app_id=app_id,
         kind="load" if is_load else "changes",
@@ -97,6 +108,7 @@ def prepare_dms_batch(
         states=states,
         by_order=True,
         repeats=batch.repeats,
+        expected_rows=expected_rows,
         least_load_rows=None if epoch is None else epoch.rows,
     )
 
@@ -104,7 +116,7 @@ def prepare_dms_batch(
 def _state_after(batch: DmsBatch, before: DmsState | None, applied: list[AppliedFile], mode: str) -> DmsState:
     epoch = batch.epoch or before
     assert epoch is not None
-    since = None if mode == "merge" else epoch.started if before is None else before.begin
+    since = None if mode == "merge" else epoch.started if before is None else before.beginning
     return DmsState(epoch.kind, epoch.started, batch.sequence, tuple(applied), since)
 
 

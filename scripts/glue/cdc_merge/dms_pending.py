@@ -71,7 +71,7 @@ def next_dms_batch(
     if started is None:
         return None, _loading(table, staged)
     # A history leaves out nothing that came before a load.
-    since = state.begin if options.keep_history and state is not None else started
+    since = state.beginning if options.keep_history and state is not None else started
     of_epoch = [file for file in staged.files if belongs_to(file, since)]
     applied = [] if state is None else list(state.applied)
     known = {one.name for one in applied}

@@ -13,6 +13,7 @@ from .dms_dialect import Dialect
 from .dms_layout import dms_layout
 from .errors import CdcError
 from .header import FileLayout, is_our_header
+from .inputs import input_changed
 from .row_errors import shorten
 from .rows import rows_of
 from .side_by_side import side_by_side
@@ -88,7 +89,18 @@ def _open(
     if not first or is_our_header(first):
         return DmsScan(found.size, is_ours=bool(first))
     layout, definition = dms_layout(first, definitions, dialect, f"{store.location}/{found.key}")
-    return DmsSource(store, found.key, found.size, layout, definition)
+    source = DmsSource(store, found.key, found.size, layout, definition)
+    # Engines take what is left of a cut row for a whole one; strictly it says on which line.
+    return source if ends_with_a_row(store, found.key, found.size) else scan_strictly(source)
+
+
+def ends_with_a_row(store: Store, key: str, size: int) -> bool:
+    """Raises `input.changed` where the file has more than the bytes it was listed with."""
+    start = max(0, size - 1)
+    end = store.get_range(key, start, size + 1)
+    if len(end) > size - start:
+        raise input_changed(f"{store.location}/{key}", f"it had {size} bytes when it was listed, and has more now")
+    return end == b"\n"
 
 
 def scan_strictly(source: DmsSource) -> DmsScan:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from pyspark.sql import Column, DataFrame, Row, SparkSession, Window
 from pyspark.sql import functions as F
 
-from .csv_fields import FILE, address_of, address_of_row, blank_lines, breaks_within, named, read_fields
+from .csv_fields import FILE, Lines, address_in_row, address_of, breaks_within, look_at_lines, named, read_fields
 from .dms_scan import DmsScan, DmsSource, scan_strictly
 from .errors import CdcError
 from .header import FileLayout
+from .inputs import stored_input
 from .session import size_output
-from .side_by_side import side_by_side
 from .spark_error import is_unreadable, spark_message
 
 _PLACE, _SEQ, _STRANGE, _LINES, _FALLS = "=place", "=seq", "=strange", "=lines", "=falls"
@@ -23,11 +23,6 @@ def scan_in_spark(spark: SparkSession, files: Sequence[DmsSource]) -> list[DmsSc
     size_output(spark, sum(one.size for one in files))
     scans: dict[str, DmsScan] = {}
     for group in _alike(files):
-        whole = side_by_side(_ends_with_a_row, group)
-        for one, is_whole in zip(group, whole):
-            if not is_whole:
-                # It raises, saying where.
-                scan_strictly(one)
         scans |= _scan_group(spark, group)
     return [scans[one.key] for one in files]
 
@@ -40,29 +35,28 @@ def _alike(files: Iterable[DmsSource]) -> list[list[DmsSource]]:
     return list(groups.values())
 
 
-def _ends_with_a_row(source: DmsSource) -> bool:
-    """Spark takes what is left of a cut row for a whole one."""
-    return source.store.get_range(source.key, source.size - 1, source.size) == b"\n"
-
-
 def _scan_group(spark: SparkSession, group: Sequence[DmsSource]) -> dict[str, DmsScan]:
     try:
-        found = {address_of_row(row[FILE]): row for row in _facts(spark, group).collect()}
+        found = {address_in_row(row[FILE]): row for row in _facts(spark, group).collect()}
+        lines = look_at_lines(spark, group)
     except Exception as error:
-        if not is_unreadable(error):
-            raise
-        raise _explain(group, spark_message(error)) from error
-    rows = [found.get(address_of(one.uri)) for one in group]
-    blank = blank_lines(spark, group, [0 if row is None else row["lines"] for row in rows])
-    return {one.key: _scan_of(one, row, count != 0) for one, row, count in zip(group, rows, blank)}
+        if is_unreadable(error):
+            raise _explain(group, spark_message(error)) from error
+        for one in group:
+            # Raises where it has gone.
+            stored_input(one.store, one.key)
+        raise
+    return {one.key: _scan_of(one, found.get(address_of(one.uri)), its) for one, its in zip(group, lines)}
 
 
-def _scan_of(source: DmsSource, row: Row | None, has_blank_lines: bool) -> DmsScan:
-    if has_blank_lines or (row is not None and row["strange"]):
+def _scan_of(source: DmsSource, row: Row | None, lines: Lines) -> DmsScan:
+    rows = 0 if row is None else row["lines"]
+    if lines.odd or lines.blank(source.layout, rows) != 0 or (row is not None and row["strange"]):
         return scan_strictly(source)
     if row is None:
         return DmsScan(source.size)
-    return DmsScan(source.size, False, row["rows"], row["least"], row["greatest"], row["last"], row["repeats"])
+    found = {name: row[name] for name in ("rows", "least", "greatest", "last", "repeats")}
+    return DmsScan(source.size, **found)
 
 
 def _facts(spark: SparkSession, group: Sequence[DmsSource]) -> DataFrame:
@@ -95,13 +89,16 @@ def _sequence(layout: FileLayout) -> Column:
 
 
 def _is_strange(layout: FileLayout) -> Column:
-    """What a strict look has to decide on: mostly what Spark reads and RFC 4180 forbids."""
+    """What a strict look has to decide on."""
     strange = F.lit(False)
     for place, role in enumerate(layout.fields):
         if role.kind == "op":
             strange = strange | ~F.col(f"f{place}").isin("I", "U", "D")
         elif role.kind == "number":
             strange = strange | ~F.col(f"f{place}").rlike(r"\A[0-9]{35}\z")
+        else:
+            # Spark puts it where bytes are no UTF-8.
+            strange = strange | F.coalesce(F.col(f"f{place}").contains("\ufffd"), F.lit(False))
     # A carriage return before the end of the line, or quotes that the end of the file closes.
     last = F.col(f"f{len(layout.fields) - 1}")
     strange = strange | F.coalesce(last.rlike(r"[\r\n]\z"), F.lit(False))

@@ -55,7 +55,7 @@ def read_dms_table(
     known: KnownScans,
     scan_rows: ScanRows,
 ) -> DmsTable:
-    """Each change file that the table may not have had is read whole, once, by the engine."""
+    """Each change file that the table may not have had is looked through once, by the engine."""
     definitions = read_definitions(staging, table)
     dialect = read_dialect(staging)
     folder = table_folder(table)
@@ -99,7 +99,7 @@ def _needed_scans(epochs: list[DmsEpoch], state: DmsState | None) -> Callable[[s
     no use."""
     applied = set() if state is None else {file.name for file in state.applied}
     later = [epoch.started for epoch in epochs if state is None or epoch.started > state.started]
-    starts = [*([] if state is None else [state.begin]), *later]
+    starts = [*([] if state is None else [state.beginning]), *later]
     oldest = dms_time(min([datetime.now(timezone.utc), *starts]) - _NEAR)
     near = [(dms_time(started - _NEAR), dms_time(started)) for started in later]
 

@@ -71,7 +71,7 @@ class DmsState:
     """Of a history: when its first epoch began. Its changes count however late they come, also below a later load."""
 
     @property
-    def begin(self) -> datetime:
+    def beginning(self) -> datetime:
         """Files that are named before it belong to nothing that the table has."""
         return self.since or self.started
 

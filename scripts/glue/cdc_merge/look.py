@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from .batch import PreparedBatch, prepare_batch
-from .batch_engine import BatchEngine
 from .change_number import number_in_run
 from .dms_batch import prepare_dms_batch
 from .dms_epoch import DmsEpoch, read_current_dms_epochs
@@ -74,15 +73,19 @@ class TableLook:
 
 
 def look_at_table(
-    options: LookOptions, table: TableName, engine: BatchEngine, known: Known, limit: int | None = None
+    options: LookOptions,
+    table: TableName,
+    snapshot: LakeSnapshot | None,
+    known: Known,
+    scan_rows: ScanRows,
+    limit: int | None = None,
 ) -> TableLook:
-    """`limit`: nothing above this number; of files that our own capture wrote."""
-    snapshot = engine.snapshot(table)
+    """`scan_rows`: the engine's. `limit`: nothing above this number; of files that our own capture wrote."""
     state = read_state(options.lake, table, None if snapshot is None else snapshot.txns.get(options.app_id))
     epochs = read_current_dms_epochs(options.staging, table)
     if epochs is None:
         return _look_at_ours(options, table, snapshot, state, known.ranges, limit)
-    return _look_at_dms(options, table, snapshot, state, epochs, known.scans, engine.scan)
+    return _look_at_dms(options, table, snapshot, state, epochs, known.scans, scan_rows)
 
 
 def _look_at_ours(

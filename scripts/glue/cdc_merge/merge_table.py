@@ -10,6 +10,7 @@ from typing import Any
 
 from .batch_engine import BatchEffect, BatchEngine
 from .errors import CdcError
+from .lake_snapshot import LakeSnapshot
 from .layout import TableName
 from .lease import Lease
 from .look import Known, LookOptions, NextLook, TableLook, look_at_table
@@ -87,19 +88,21 @@ def merge_table(
     started = time.monotonic()
     report = TableReport(table) if report is None else report
     known = Known()
-    look = look_at_table(options, table, engine, known)
+    look = look_at_table(options, table, engine.snapshot(table), known, engine.scan)
     # Without anything to do no lease is taken: a table is looked at far more often than it changes.
     if look.next is not None:
         with lease_of() as lease:
             limit: int | None = None
             while True:
-                look = look_at_table(options, table, engine, known, limit)
+                snapshot = engine.snapshot(table)
+                # Also when what is next cannot be read: so far it has come.
+                report.version = _version(snapshot)
+                look = look_at_table(options, table, snapshot, known, engine.scan, limit)
                 limit = look.newest if limit is None else limit
-                report.version = _version(look)
                 if look.next is None:
                     break
                 _merge_once(options, engine, lease, look, look.next, report)
-    report.version = _version(look)
+    report.version = _version(look.snapshot)
     report.watermark = None if look.state is None else look.state.watermark_after
     report.seconds = round(time.monotonic() - started, 3)
     waiting = look.waiting
@@ -112,8 +115,8 @@ def merge_table(
     return report
 
 
-def _version(look: TableLook) -> int:
-    return -1 if look.snapshot is None else look.snapshot.version
+def _version(snapshot: LakeSnapshot | None) -> int:
+    return -1 if snapshot is None else snapshot.version
 
 
 def _merge_once(

@@ -32,6 +32,9 @@ _SETTINGS = {
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     # With pruning a row of another width would not be noticed.
     "spark.sql.csv.parser.columnPruning.enabled": "false",
+    # A file that cannot be read is no empty one, whatever whoever starts Spark says.
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.files.ignoreCorruptFiles": "false",
     # Fifty tasks to read the log of a small table otherwise.
     "spark.databricks.delta.snapshotPartitions": "2",
     # A merge makes files as large as the table's size says, not one for each core.

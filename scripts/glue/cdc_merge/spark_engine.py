@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from pyspark.sql import SparkSession
 
@@ -28,6 +29,7 @@ from .session import size_output
 from .spark_error import is_conflict
 from .store import Store
 
+T = TypeVar("T")
 _STOP_SECONDS = 60.0
 _AGAIN_SECONDS = 0.2
 
@@ -40,7 +42,7 @@ class SparkEngine:
         self._lock = threading.Lock()
         self._stopping = False
         self._ended: threading.Event | None = None
-        """Of the batch that is under way, or was last."""
+        """Of the work that is under way, or was last."""
 
     def identity(self) -> ProcessIdentity:
         """Of the process that commits: Spark's JVM, which outlives Python when that is killed."""
@@ -50,12 +52,15 @@ class SparkEngine:
         return self._log.read(table)
 
     def scan(self, files: Sequence[DmsSource]) -> list[DmsScan]:
-        return scan_in_spark(self._spark, files)
+        return self._aside(lambda: scan_in_spark(self._spark, files))
 
     def run(self, batch: PreparedBatch, plan: Plan, snapshot: LakeSnapshot | None, lease: Lease) -> BatchEffect | None:
+        return self._aside(lambda: self._apply(batch, plan, snapshot, lease))
+
+    def _aside(self, task: Callable[[], T]) -> T:
         """In a thread of its own: when a signal ends the wait for it, it is still known whether what commits has ended. By an
         event, for of a thread whose join() was interrupted Python before 3.13 says that it has ended."""
-        done: list[BatchEffect | None] = []
+        done: list[T] = []
         failed: list[BaseException] = []
         ended = threading.Event()
 
@@ -64,13 +69,13 @@ class SparkEngine:
                 with self._lock:
                     self._go_on()
                     self._ended = ended
-                done.append(self._apply(batch, plan, snapshot, lease))
+                done.append(task())
             except BaseException as error:
                 failed.append(error)
             finally:
                 ended.set()
 
-        threading.Thread(target=work, name="batch", daemon=True).start()
+        threading.Thread(target=work, name="work", daemon=True).start()
         ended.wait()
         if failed:
             raise failed[0]
@@ -79,7 +84,7 @@ class SparkEngine:
     def stop_work(self) -> None:
         """Ends what could still commit, and returns once that is certain."""
         with self._lock:
-            # A batch that is only just starting sees it, and does nothing.
+            # Work that is only just starting sees it, and does nothing.
             self._stopping = True
             ended = self._ended
         if ended is None:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from .batch import SourceFile
 from .change_number import format_change_number
 from .csv_fields import FILE, SCHEME, address_of, breaks_within, named, quote_name, read_fields
+from .csv_range import read_header
 from .cut_value import is_whole
 from .definition import ColumnDefinition, LakeColumn
 from .lake_value import cast_text, field_text, sql_type
@@ -101,7 +102,8 @@ class RowReader:
         if window is not None:
             low, high = map(format_change_number, window)
             is_wanted = is_wanted & (named(NUMBER) > low) & (named(NUMBER) <= high)
-        first = 2 if source.layout.has_header else 1
+        header = read_header(source.state.store, source.key) if source.layout.has_header else ()
+        first = 1 + int(source.layout.has_header) + sum(name.count("\n") for name in header)
         before = Window.orderBy(named(_PLACE)).rowsBetween(Window.unboundedPreceding, -1)
         # The window moves every row to one place: of those that fit, only how many lines they have.
         misfit = F.struct(named(_FIELDS).alias("fields"), columns.alias("columns"))

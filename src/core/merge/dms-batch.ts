@@ -1,6 +1,7 @@
 /** From what is pending of DMS's files to what a batch needs: the files with their tags and layouts, and the plan. */
 
 import { formatTableName } from '../change.ts';
+import { inputChanged } from '../change-file/bytes.ts';
 import { dmsTime } from '../change-file/dms-epoch.ts';
 import { dmsLayout } from '../change-file/dms-layout.ts';
 import { tableFolder } from '../change-file/layout.ts';
@@ -49,9 +50,11 @@ export async function prepareDmsBatch(request: PrepareDmsRequest): Promise<Prepa
     planInputs.push({ kind: 'load', key, size: input.size, tag: input.tag });
     const source = await dmsSource(staging, key, input, table, dmsTime(epoch.started));
     if (source === undefined) continue;
-    // Of one column a row may be a blank line, which the engine passes over: then it is counted strictly.
-    const rows = source.layout.fields.length === 1 ? await checkRows(source, false) : undefined;
-    loads.push({ ...source, rows });
+    // Of one column a row may be a blank line, which the engine passes over; and it takes what is left of a cut row for a
+    // whole one. Strictly both come out.
+    const isLone = source.layout.fields.length === 1;
+    const rows = isLone || !(await endsWithARow(staging, key, input)) ? await checkRows(source, false) : undefined;
+    loads.push({ ...source, rows: isLone ? rows : undefined });
   }
   const changes: CsvSource[] = [];
   const applied: AppliedFile[] = [...batch.before];
@@ -59,6 +62,11 @@ export async function prepareDmsBatch(request: PrepareDmsRequest): Promise<Prepa
   for (const { file, applied: known } of batch.inputs) {
     const input = await storedInput(staging, file.key);
     if (known !== undefined) assertSame(staging, input, known, formatTableName(definition));
+    if (file.scan !== undefined && file.scan.size !== input.size)
+      throw inputChanged(
+        input.label,
+        `it had ${file.scan.size} bytes when it was looked through, and has ${input.size}`,
+      );
     inputs.push(input);
     planInputs.push({ kind: 'changes', key: file.key, size: input.size, tag: input.tag, rows: file.scan?.rows });
     applied.push({ name: file.key.slice(folder.length), size: input.size, tag: placedTag(staging, input.tag) });
@@ -118,6 +126,10 @@ function placedTag(staging: Store, tag: string): string {
 
 function placeOf(tag: string): string {
   return tag.startsWith('sha256:') ? 'anywhere' : (tag.split(' ')[1] ?? '');
+}
+
+async function endsWithARow(staging: Store, key: string, { size }: InputState): Promise<boolean> {
+  return (await staging.getRange(key, size - 1, size)).toString() === '\n';
 }
 
 /** undefined for an empty file. `time`: when it was written. */

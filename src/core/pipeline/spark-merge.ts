@@ -45,7 +45,7 @@ export async function mergeWithSpark(options: SparkMergeOptions): Promise<MergeO
       ...(waiting === undefined ? {} : { waiting }),
     };
     if (error === undefined) return { table, report };
-    return { table, error: errorOf(error), merged: counts.files === 0 ? undefined : report };
+    return { table, error: errorOf(error), merged: already === true ? undefined : report };
   });
 }
 

@@ -5,6 +5,7 @@ import { readDefinitions } from '../change-file/definitions.ts';
 import { type DmsEpoch, dmsTime } from '../change-file/dms-epoch.ts';
 import { CdcError } from '../errors.ts';
 import { type DmsTable, readDmsTable } from '../merge/dms-staged.ts';
+import { beginOf } from '../merge/ledger.ts';
 import { type TableState, tableState } from '../merge/table-state.ts';
 import type { StoredObject } from '../store/store.ts';
 import { mergedInputs, versionsOf } from './merged-inputs.ts';
@@ -61,7 +62,7 @@ export async function listDmsFiles(
 
 /** What was changed before a load is in it. */
 function isBefore(time: string, state: TableState | undefined, epochs: readonly DmsEpoch[]): boolean {
-  const started = state?.dms?.epoch.started ?? epochs[0]?.started;
+  const started = state?.dms === undefined ? epochs[0]?.started : beginOf(state.dms);
   return started !== undefined && state !== undefined && time < dmsTime(started);
 }
 

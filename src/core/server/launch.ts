@@ -1,6 +1,7 @@
 /** Spawns a server so that it outlives the command, and waits until it answers or has said why not. */
 import { spawn } from 'node:child_process';
 import { open, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { CancelledError, CdcError } from '../errors.ts';
 import type { Progress } from '../progress.ts';
 import type { ServerCredentials } from './credentials.ts';
@@ -32,8 +33,9 @@ export async function launch(options: LaunchOptions): Promise<ServerRecord & { p
   );
   progress.update(`starting ${binary.flavor} ${binary.version} on 127.0.0.1:${port}`);
   // MySQL takes the pid in the lock of a socket for a server as long as anything has that pid: another program since, or a
-  // killed server that nobody has reaped. That no server of these folders runs is known here; InnoDB locks the data itself.
-  await rm(`${socket}.lock`, { force: true });
+  // killed server that nobody has reaped. That no server of this folder runs is known here; a copy of it has a socket of its
+  // own, but for one under the temporary folder.
+  if (path.dirname(socket) === paths.runDir) await rm(`${socket}.lock`, { force: true });
   const args = serverArguments({ binary, paths, port, socket, user, initFile, extraArgs });
   const child = await spawnDetached(binary, args, paths.errorLog);
   const launched = { ...record, pid: child.pid };

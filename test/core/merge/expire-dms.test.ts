@@ -7,6 +7,7 @@ import { openEngine } from '../../../src/core/engine/engine.ts';
 import { expireChangeFiles } from '../../../src/core/merge/expire.ts';
 import type { MergeMode } from '../../../src/core/merge/ledger.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
+import { listStagedFiles } from '../../../src/core/query/staged-files.ts';
 import { definitionToJson } from '../../../src/core/table-definition.ts';
 import { dmsSequence, putDialect, putDmsChanges, putDmsLoad } from '../../support/aws/dms-writer.ts';
 import { StagedTable, TABLE } from '../../support/staged-table.ts';
@@ -76,7 +77,10 @@ describe('files of DMS in staging', () => {
       await change(30 + index);
       await merge();
     }
-    await change(15);
+    const late = await change(15);
+    const onUnreadable = ({ message }: Error) => expect.unreachable(message);
+    const listed = await listStagedFiles(TABLE, { ...table.options(engine), onUnreadable });
+    expect(listed.filter(({ state }) => state === 'pending').map(({ file }) => file)).toEqual([late]);
     expect(await expire()).toEqual([early, next, first, second]);
     expect(await merge()).toMatchObject({ files: 1, inserted: 1 });
     expect((await table.lakeRows(engine))?.map(({ name }) => name)).toContain('at 15');

@@ -2,11 +2,14 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { tableFolder } from '../../../src/core/change-file/layout.ts';
+import { putDmsEpoch } from '../../../src/core/change-file/dms-epoch.ts';
+import { definitionKey, tableFolder } from '../../../src/core/change-file/layout.ts';
 import { changeNumber } from '../../../src/core/change-number.ts';
 import { openEngine } from '../../../src/core/engine/engine.ts';
 import { mergeTable } from '../../../src/core/merge/merge-table.ts';
+import { definitionToJson } from '../../../src/core/table-definition.ts';
 import { TestBucket } from '../../support/aws/bucket.ts';
+import { dmsSequence, putDialect, putDmsChanges } from '../../support/aws/dms-writer.ts';
 import { type AwsEmulator, hasAwsEmulator, startAwsEmulator } from '../../support/aws/emulator.ts';
 import { daySample, repeatable } from '../../support/day-sample.ts';
 import { HoldingProxy, type Passing } from '../../support/holding-proxy.ts';
@@ -63,6 +66,9 @@ describe.runIf(isThere)('a job of Spark of which one request is held', () => {
 
   const arrives = async (held: Promise<unknown>, { ended }: SparkJob) =>
     await Promise.race([held, ended.then(({ stderr }) => Promise.reject(new Error(stderr)))]);
+  /** While its request is held; Hadoop's client gives that up by itself after some minutes. */
+  const endOf = async ({ ended }: SparkJob) =>
+    await Promise.race([ended, sleep(90_000).then(() => Promise.reject(new Error('it goes on and waits')))]);
   const released = () => {
     const seen = { released: false };
     proxy.onRequest = (passing) => {
@@ -96,10 +102,39 @@ describe.runIf(isThere)('a job of Spark of which one request is held', () => {
     const { job, options } = await reloadUnderAnotherKey();
     await arrives(read.held, job);
     job.process.kill('SIGTERM');
-    expect((await job.ended).stderr).toContain('interrupted by SIGTERM');
+    expect((await endOf(job)).stderr).toContain('interrupted by SIGTERM');
     read.letGo();
     expect(seen.released).toBe(true);
     expect(await mergeTable({ ...options, leaseWaitMs: 0 })).toMatchObject({ version: 1, changes: 1 });
+  }
+
+  /** Spark's own read of a change file of DMS, before there is anything to merge. */
+  async function endsWhileItLooks(): Promise<void> {
+    const root = await temporaryFolder();
+    const table = new StagedTable(root, inBucket(bucket, root).stores('looks'));
+    const definition = table.define(1n);
+    await putDialect(table.staging);
+    await table.staging.put(definitionKey(TABLE, 1n), JSON.stringify(definitionToJson(definition)));
+    await putDmsEpoch(table.staging, {
+      ...TABLE,
+      kind: 'start',
+      state: 'complete',
+      task: 't',
+      caches: false,
+      started: new Date(),
+      definition: 1n,
+    });
+    const named = new Date(Date.now() + 1000);
+    const change = { op: 'I' as const, row: ['1', 'a', null], sequence: dmsSequence(named, 1) };
+    const key = await putDmsChanges(table.staging, definition, [change], { named });
+    // Its first line and its end are read by the script itself.
+    let reads = 0;
+    const read = proxy.holdNext(({ method, path }) => method === 'GET' && path.includes(key) && ++reads > 2);
+    const job = await startSparkJob(table, { pythonFirst: true, env: { AWS_ENDPOINT_URL: proxy.url } });
+    await arrives(read.held, job);
+    job.process.kill('SIGTERM');
+    expect((await endOf(job)).stderr).toContain('interrupted by SIGTERM');
+    read.letGo();
   }
 
   async function plansAgain(): Promise<void> {
@@ -125,6 +160,7 @@ describe.runIf(isThere)('a job of Spark of which one request is held', () => {
     ['on SIGTERM while it sets properties keeps its lease until that has ended', () => endsInOrder(1)],
     ['on SIGTERM while it replaces the rows keeps its lease until that has ended', () => endsInOrder(2)],
     ['on SIGTERM while it waits for S3 itself ends at once', endsAtOnce],
+    ['on SIGTERM while it looks through a file of DMS ends at once', endsWhileItLooks],
     ['when somebody else alters the table while it does plans again', plansAgain],
   ] as const;
   it.each(daySample(TESTS, 1))(
