@@ -46,11 +46,16 @@ class RowlessEngine:
     def __init__(self, snapshot, stop_at):
         self.now = snapshot
         self.stop_at = stop_at
+        self.scanned = set()
 
     def snapshot(self, _table):
         return self.now
 
     def scan(self, files):
+        for one in files:
+            # However often a run looks again.
+            assert (one.key, one.size) not in self.scanned, f"{one.key} is looked through a second time"
+            self.scanned.add((one.key, one.size))
         return [scan_strictly(one) for one in files]
 
     def run(self, batch, plan, snapshot, lease):

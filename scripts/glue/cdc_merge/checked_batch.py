@@ -121,7 +121,7 @@ def _check_loads(checked: CheckedBatch, batch: PreparedBatch, reader: RowReader)
     found = {address_in_row(row[0]): row[1] for row in rows.groupBy(named(FILE)).count().collect()}
     for source in batch.loads:
         there = found.get(address_of(source.uri), 0)
-        written = _rows_of_one_column(rows.sparkSession, source) if len(source.layout.fields) == 1 else source.rows
+        written = _rows_of_one_column(rows.sparkSession, source, there) if len(source.layout.fields) == 1 else source.rows
         if written is not None and there != written:
             raise CdcError(
                 "load.rows",
@@ -142,14 +142,13 @@ def _check_loads(checked: CheckedBatch, batch: PreparedBatch, reader: RowReader)
         _check_double_key(checked.loaded, batch)
 
 
-def _rows_of_one_column(spark: SparkSession, source: SourceFile) -> int:
-    """A row with an empty field is a blank line then, which Spark passes over."""
-    found = read_fields(spark, [source]).agg(F.count("*"), F.sum(breaks_within(source.layout) + 1)).first()
-    rows, with_breaks = (0, 0) if found is None else (found[0], found[1] or 0)
+def _rows_of_one_column(spark: SparkSession, source: SourceFile, found: int) -> int:
+    """How many there are where Spark found so many: a row with an empty field is a blank line, which it passes over."""
+    breaks = read_fields(spark, [source]).agg(F.sum(breaks_within(source.layout))).collect()[0][0] or 0
     lines = look_at_lines(spark, [source])[0]
-    if lines.odd or lines.blank(source.layout, with_breaks) != 0:
+    if lines.odd or lines.blank(source.layout, found + breaks) != 0:
         return sum(1 for _ in read_rows(source))
-    return rows
+    return found
 
 
 def _check_whole_load(batch: PreparedBatch, found: int) -> None:

@@ -28,8 +28,18 @@ AskLoad = Callable[[TableName, DmsEpoch, list[StoredObject]], "DmsEpoch | str | 
 """Asks DMS about a load that nobody has called complete (DmsLoads.ask). It answers whatever happens."""
 
 
+@dataclass
+class Known:
+    """Files that have been looked into already: they never change."""
+
+    ranges: KnownRanges = field(default_factory=dict)
+    scans: KnownScans = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class LookOptions:
+    """Of one table, for as long as somebody looks at it."""
+
     staging: Store
     lake: Store
     app_id: str
@@ -43,14 +53,7 @@ class LookOptions:
     ask_load: AskLoad | None = None
     replay_wait_seconds: float = 600.0
     """How long what a resumed task of DMS repeats waits for its end."""
-
-
-@dataclass
-class Known:
-    """Files that have been looked into already: they never change."""
-
-    ranges: KnownRanges = field(default_factory=dict)
-    scans: KnownScans = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,6 @@ def look_at_table(
     options: LookOptions,
     table: TableName,
     snapshot: LakeSnapshot | None,
-    known: Known,
     scan_rows: ScanRows,
     limit: int | None = None,
 ) -> TableLook:
@@ -84,8 +86,8 @@ def look_at_table(
     state = read_state(options.lake, table, None if snapshot is None else snapshot.txns.get(options.app_id))
     epochs = read_current_dms_epochs(options.staging, table)
     if epochs is None:
-        return _look_at_ours(options, table, snapshot, state, known.ranges, limit)
-    return _look_at_dms(options, table, snapshot, state, epochs, known.scans, scan_rows)
+        return _look_at_ours(options, table, snapshot, state, limit)
+    return _look_at_dms(options, table, snapshot, state, epochs, scan_rows)
 
 
 def _look_at_ours(
@@ -93,10 +95,9 @@ def _look_at_ours(
     table: TableName,
     snapshot: LakeSnapshot | None,
     state: Plan | None,
-    known: KnownRanges,
     limit: int | None,
 ) -> TableLook:
-    staging, lake = options.staging, options.lake
+    staging, lake, known = options.staging, options.lake, options.known.ranges
     standing = standing_of(state)
     merged = _last_merged(state) if options.up_to is None else None
     staged = read_staged(staging, table, known, merged)
@@ -138,10 +139,9 @@ def _look_at_dms(
     snapshot: LakeSnapshot | None,
     state: Plan | None,
     epochs: list[DmsEpoch],
-    known: KnownScans,
     scan_rows: ScanRows,
 ) -> TableLook:
-    staging, lake = options.staging, options.lake
+    staging, lake, known = options.staging, options.lake, options.known.scans
     before = None if state is None else state.dms
     staged = read_dms_table(staging, table, epochs, before, known, scan_rows)
     opened = None if options.load_complete or options.ask_load is None else open_load(staged, before)

@@ -36,6 +36,7 @@ def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], N
     run = _run_of(arguments, engine)
     tables = _choose(arguments, staging)
     loads = DmsLoads()
+    options = {table: _options_of(arguments, table, staging, lake, partial(loads.ask, staging), log) for table in tables}
     reports: dict[TableName, TableReport] = {}
     failures: dict[TableName, dict[str, Any]] = {}
     # How many tables were found with nothing pending since the run's last commit. A file of one table may land while
@@ -52,7 +53,8 @@ def run_job(spark: SparkSession, arguments: JobArguments, log: Callable[[str], N
         started = time.monotonic()
         report, error, why = TableReport(table), None, ""
         try:
-            _merge(arguments, table, staging, lake, engine, run, partial(loads.ask, staging), log, report)
+            lease = partial(_lease_of, arguments, table, lake, engine, run)
+            merge_table(options[table], table, engine, lease, report)
         except CdcError as failure:
             error, why = failure, failure.message
         except Exception as failure:
@@ -96,28 +98,15 @@ def _table_of(key: str) -> TableName:
     return TableName(name_of_folder(schema), name_of_folder(table))
 
 
-def _merge(
+def _options_of(
     arguments: JobArguments,
     table: TableName,
     staging: Store,
     lake: Store,
-    engine: SparkEngine,
-    run: Run,
     ask_load: AskLoad,
     log: Callable[[str], None],
-    report: TableReport,
-) -> None:
-    def lease() -> AbstractContextManager[Lease]:
-        return merge_lease_of(
-            lake,
-            table,
-            run,
-            stop_work=engine.stop_work,
-            take_over=arguments.take_over,
-            run_is_over=glue_run_is_over,
-        )
-
-    options = MergeOptions(
+) -> MergeOptions:
+    return MergeOptions(
         staging=staging,
         lake=lake,
         # Fixed per pipeline and table: it names our merges in the Delta log's `txn`, whichever engine merges.
@@ -129,7 +118,19 @@ def _merge(
         ask_load=ask_load,
         log=log,
     )
-    merge_table(options, table, engine, lease, report)
+
+
+def _lease_of(
+    arguments: JobArguments, table: TableName, lake: Store, engine: SparkEngine, run: Run
+) -> AbstractContextManager[Lease]:
+    return merge_lease_of(
+        lake,
+        table,
+        run,
+        stop_work=engine.stop_work,
+        take_over=arguments.take_over,
+        run_is_over=glue_run_is_over,
+    )
 
 
 def _sentence(report: TableReport) -> str:

@@ -13,7 +13,7 @@ from .errors import CdcError
 from .lake_snapshot import LakeSnapshot
 from .layout import TableName
 from .lease import Lease
-from .look import Known, LookOptions, NextLook, TableLook, look_at_table
+from .look import LookOptions, NextLook, TableLook, look_at_table
 
 GAP_WAIT_SECONDS = 300.0
 
@@ -87,8 +87,7 @@ def merge_table(
     what comes before it is merged."""
     started = time.monotonic()
     report = TableReport(table) if report is None else report
-    known = Known()
-    look = look_at_table(options, table, engine.snapshot(table), known, engine.scan)
+    look = look_at_table(options, table, engine.snapshot(table), engine.scan)
     # Without anything to do no lease is taken: a table is looked at far more often than it changes.
     if look.next is not None:
         with lease_of() as lease:
@@ -97,7 +96,7 @@ def merge_table(
                 snapshot = engine.snapshot(table)
                 # Also when what is next cannot be read: so far it has come.
                 report.version = _version(snapshot)
-                look = look_at_table(options, table, snapshot, known, engine.scan, limit)
+                look = look_at_table(options, table, snapshot, engine.scan, limit)
                 limit = look.newest if limit is None else limit
                 if look.next is None:
                     break

@@ -52,9 +52,8 @@ export async function prepareDmsBatch(request: PrepareDmsRequest): Promise<Prepa
     if (source === undefined) continue;
     // Of one column a row may be a blank line, which the engine passes over; and it takes what is left of a cut row for a
     // whole one. Strictly both come out.
-    const isLone = source.layout.fields.length === 1;
-    const rows = isLone || !(await endsWithARow(staging, key, input)) ? await checkRows(source, false) : undefined;
-    loads.push({ ...source, rows: isLone ? rows : undefined });
+    const isSure = source.layout.fields.length > 1 && (await endsWithARow(staging, key, input));
+    loads.push({ ...source, rows: isSure ? undefined : await checkRows(source, false) });
   }
   const changes: CsvSource[] = [];
   const applied: AppliedFile[] = [...batch.before];

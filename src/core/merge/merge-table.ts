@@ -63,7 +63,9 @@ const GAP_WAIT_MS = 5 * 60_000;
  * table, and whoever waits for this one, for ever. Throws CdcError `merge.gap` when a number has been missing for too long; what
  * comes before it is merged.
  */
-export async function mergeTable(options: MergeTableOptions): Promise<TableMergeReport> {
+export async function mergeTable(given: MergeTableOptions): Promise<TableMergeReport> {
+  // A file never changes, so it is looked through once, however often the table is looked at.
+  const options = { ...given, known: given.known ?? new Map(), knownScans: given.knownScans ?? new Map() };
   const { lake, table, engine, signal } = options;
   const started = performance.now();
   const lakeTable: LakeTable = { store: lake, folder: tableFolder(table), engine };

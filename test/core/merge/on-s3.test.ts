@@ -111,6 +111,23 @@ describe('merging a table on S3', () => {
     expect(fake.asked.filter(({ method, key }) => method === 'GET' && key.endsWith('.csv'))).toEqual([]);
   });
 
+  it('looks through a change file of DMS once, and then takes it', async () => {
+    const one = await machine();
+    const { staging } = one.table;
+    const definition = one.table.define(1n);
+    await putDialect(staging);
+    await staging.put(definitionKey(TABLE, 1n), JSON.stringify(definitionToJson(definition)));
+    const started = new Date('2026-11-22T10:00:00Z');
+    const epoch = { ...TABLE, kind: 'start' as const, task: 't', caches: false, definition: 1n };
+    await putDmsEpoch(staging, { ...epoch, started, state: 'complete' });
+    const named = new Date(started.getTime() + 1000);
+    const change = { op: 'I' as const, row: ['1', 'a', null], sequence: dmsSequence(named, 1) };
+    const key = await putDmsChanges(staging, definition, [change], { named });
+    expect(await merge(one)).toMatchObject({ files: 1, inserted: 1 });
+    // Its first line and all of it for its sequence, the first line for its layout, and all of it for the engine.
+    expect(fake.asked.filter((asked) => asked.method === 'GET' && asked.key.endsWith(key))).toHaveLength(4);
+  });
+
   it('goes on in another bucket, where copies have other tags: a late file of DMS is put in its place', async () => {
     const before = await machine();
     const { staging } = before.table;

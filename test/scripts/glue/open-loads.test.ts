@@ -8,7 +8,7 @@ import { replicateOnAws } from '../../../src/core/pipeline/aws-run/replicate.ts'
 import { openLocalStore } from '../../../src/core/store/local.ts';
 import type { Store } from '../../../src/core/store/store.ts';
 import { hasWorld, makeWorld, type World, watchCalls } from '../../core/pipeline/aws-run/world.ts';
-import { putDialect, putDmsLoad } from '../../support/aws/dms-writer.ts';
+import { dmsSequence, putDialect, putDmsChanges, putDmsLoad } from '../../support/aws/dms-writer.ts';
 import { type AwsEmulator, EMULATOR_PYTHON, startAwsEmulator } from '../../support/aws/emulator.ts';
 import { makeRole, policy } from '../../support/aws/stack.ts';
 import { type CdcMergeChild, startCdcMergeChild } from '../../support/cdc-merge-child.ts';
@@ -198,12 +198,15 @@ describe.skipIf(!(await hasWorld()))('a load of DMS that nobody waits for, in bo
     await mayAsk();
     await begin();
     await load([['1', 'a']]);
+    const named = new Date(Date.now() + 1000);
+    const change = { op: 'U' as const, row: ['1', 'b'], sequence: dmsSequence(named, 1) };
+    await putDmsChanges(table.staging, table.define(1n, 'id int not null, note varchar(50)'), [change], { named });
     await says({ TableState: 'Full load', times: 3 });
     const run = { staging: table.staging, lake: table.lake, table: TABLE, appId: 'test' };
     const once = await mergeWithoutRowsInPython(child, run, undefined, { patience: { file_seconds: 0 } });
     expect(once.outcome).toMatchObject({ waits: 'loading' });
     const patience = { every_seconds: 0.01, round_seconds: 0.02, run_seconds: 600 };
     const patient = await mergeWithoutRowsInPython(child, run, undefined, { patience });
-    expect(patient.outcome).toMatchObject({ waits: undefined, files: 1 });
+    expect(patient.outcome).toMatchObject({ waits: undefined, files: 2 });
   });
 });
