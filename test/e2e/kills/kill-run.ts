@@ -14,7 +14,7 @@ import { TABLES } from './writer.ts';
 export type Kill = { point: CrashPoint; time: number } | { afterMs: number; from: 'start' | 'first point' };
 
 /** A point that is not passed in this time will not be: the process is killed where it is. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 /** Shorter than the minute after which a lease is free by time: who needs longer was blocked by a dead process's lease. */
 const TAKE_OVER_MS = 45_000;
 
